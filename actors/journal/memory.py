@@ -1,0 +1,164 @@
+"""The journal in memory: for tests, benchmarks and runs whose records nobody will ask for.
+
+It outlives the Journal actor (a restarted Journal opens the same object) and not the node. Values are kept
+as they are, without a JSON round trip, because the write path must stay in the microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import assert_never
+
+from pydantic import JsonValue
+
+from actors.journal.errors import JournalError, conflict, unknown_run
+from actors.journal.records import (
+    FINAL_STATUSES,
+    RUNNING,
+    CloseRun,
+    OpenRun,
+    RecordStep,
+    RunRecord,
+    RunSummary,
+    StepRecord,
+    Write,
+    WriteReply,
+)
+
+
+@dataclass(slots=True)
+class _Run:
+    opened: OpenRun
+    opened_at: float
+    status: str = RUNNING
+    outcome: JsonValue = None
+    closed_at: float | None = None
+    steps: dict[str, StepRecord] = field(default_factory=dict[str, StepRecord])
+
+    def record(self) -> RunRecord:
+        opened = self.opened
+        return RunRecord(
+            run_id=opened.run_id,
+            pipeline_name=opened.pipeline_name,
+            definition=opened.definition,
+            definition_hash=opened.definition_hash,
+            inputs=opened.inputs,
+            meta=opened.meta,
+            status=self.status,
+            steps=dict(self.steps),
+            outcome=self.outcome,
+            idempotency_key=opened.idempotency_key,
+            opened_at=self.opened_at,
+            closed_at=self.closed_at,
+        )
+
+    def summary(self) -> RunSummary:
+        return RunSummary(
+            run_id=self.opened.run_id,
+            pipeline_name=self.opened.pipeline_name,
+            definition_hash=self.opened.definition_hash,
+            status=self.status,
+            opened_at=self.opened_at,
+            closed_at=self.closed_at,
+            recorded_steps=len(self.steps),
+        )
+
+
+class MemoryStore:
+    """A `JournalStore` and its own `JournalPlace`. With `keep_finished` set, the oldest finished runs beyond
+    that number are forgotten, with their idempotency keys."""
+
+    blocking = False
+
+    def __init__(self, keep_finished: int | None = None) -> None:
+        self._runs: dict[str, _Run] = {}
+        self._run_of_key: dict[str, str] = {}
+        self._finished: dict[str, None] = {}
+        self._keep_finished = keep_finished
+
+    def open(self) -> MemoryStore:
+        return self
+
+    def close(self) -> None:
+        """Keeps everything: the next incarnation of the Journal opens it again."""
+
+    def commit(self, writes: Sequence[Write], at: float) -> list[WriteReply | JournalError]:
+        replies: list[WriteReply | JournalError] = []
+        for write in writes:
+            try:
+                replies.append(self.write(write, at))
+            except JournalError as refused:
+                replies.append(refused)
+        return replies
+
+    def write(self, write: Write, at: float) -> WriteReply:
+        """Applies one write; raises the `JournalError` that refuses it."""
+        match write:
+            case RecordStep():
+                steps = self._run(write.run_id).steps
+                record = steps.get(write.step)
+                if record is None:
+                    record = StepRecord(
+                        write.run_id, write.step, write.attempt, write.status, write.result, at
+                    )
+                    steps[write.step] = record
+                return record
+            case OpenRun():
+                return self._open_run(write, at)
+            case CloseRun():
+                return self._close_run(write, at)
+            case _:
+                assert_never(write)
+
+    def load(self, run_id: str) -> RunRecord | None:
+        run = self._runs.get(run_id)
+        return None if run is None else run.record()
+
+    def unfinished(self) -> tuple[RunRecord, ...]:
+        return tuple(run.record() for run in self._runs.values() if run.status not in FINAL_STATUSES)
+
+    def recent(self, limit: int) -> tuple[RunSummary, ...]:
+        return tuple(run.summary() for run in islice(reversed(self._runs.values()), max(limit, 0)))
+
+    def _run(self, run_id: str) -> _Run:
+        run = self._runs.get(run_id)
+        if run is None:
+            raise unknown_run(run_id)
+        return run
+
+    def _open_run(self, write: OpenRun, at: float) -> tuple[str, bool]:
+        key = write.idempotency_key
+        if key is not None and (known := self._run_of_key.get(key)) is not None:
+            first = self._runs[known].opened
+            if write.definition_hash != first.definition_hash or write.inputs != first.inputs:
+                raise conflict(key, known)
+            return known, False
+        if write.run_id in self._runs:
+            return write.run_id, False
+        self._runs[write.run_id] = _Run(write, at)
+        if key is not None:
+            self._run_of_key[key] = write.run_id
+        return write.run_id, True
+
+    def _close_run(self, write: CloseRun, at: float) -> str:
+        run = self._run(write.run_id)
+        if run.status in FINAL_STATUSES:
+            return run.status
+        run.status, run.outcome = write.status, write.outcome
+        if write.status in FINAL_STATUSES:
+            run.closed_at = at
+            self._finished[write.run_id] = None
+            self._forget_oldest()
+        return run.status
+
+    def _forget_oldest(self) -> None:
+        if self._keep_finished is None:
+            return
+        while len(self._finished) > self._keep_finished:
+            run_id = next(iter(self._finished))
+            del self._finished[run_id]
+            key = self._runs.pop(run_id).opened.idempotency_key
+            if key is not None:
+                del self._run_of_key[key]

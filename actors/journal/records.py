@@ -1,0 +1,107 @@
+"""The journal's values: what is written (messages that are also rows) and what is read back.
+
+A step is keyed by (run, step); the step's name is a path for nested work ("outer/inner", "loop[3]/inner").
+Only the step's final result is recorded: attempts on the way are run events, not records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
+"""A run with one of these is finished and keeps it; any other status ("running", "paused") may be replaced."""
+
+RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """Opens a run. Replies `(run_id, created)`: an idempotency key or run id that is known already gives the
+    run that has it and `False`. The same key with another definition or other inputs fails with
+    `IdempotencyConflictError`."""
+
+    run_id: str
+    pipeline_name: str
+    definition: JsonValue
+    definition_hash: str
+    inputs: Mapping[str, JsonValue]
+    meta: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStep:
+    """Records a step's final result. Replies the `StepRecord` that stands: of two results for one
+    (run, step) the first one wins, whoever asks."""
+
+    run_id: str
+    step: str
+    attempt: int
+    status: str
+    result: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRun:
+    """Sets the run's status and outcome. Replies the status that stands: a finished run stays as it ended;
+    a status outside `FINAL_STATUSES` ("paused") leaves the run unfinished."""
+
+    run_id: str
+    status: str
+    outcome: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One recorded step; `at` is Unix time in seconds."""
+
+    run_id: str
+    step: str
+    attempt: int
+    status: str
+    result: JsonValue
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run with all its recorded steps, by step path, in the order they were recorded."""
+
+    run_id: str
+    pipeline_name: str
+    definition: JsonValue
+    definition_hash: str
+    inputs: Mapping[str, JsonValue]
+    meta: Mapping[str, JsonValue]
+    status: str
+    steps: Mapping[str, StepRecord]
+    outcome: JsonValue = None
+    idempotency_key: str | None = None
+    opened_at: float = 0.0
+    closed_at: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended and will not be resumed."""
+        return self.status in FINAL_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One line of a listing: no definition, no results."""
+
+    run_id: str
+    pipeline_name: str
+    definition_hash: str
+    status: str
+    opened_at: float
+    closed_at: float | None
+    recorded_steps: int
+
+
+Write = OpenRun | RecordStep | CloseRun
+WriteReply = tuple[str, bool] | StepRecord | str
+"""What `OpenRun`, `RecordStep` and `CloseRun` reply, in this order."""

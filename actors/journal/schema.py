@@ -1,0 +1,73 @@
+"""The journal's tables and how an older file becomes a newer one.
+
+Each migration is one SQL script that takes the schema from version i to i + 1; a released one is never
+edited, a change is a new script at the end.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from actors.journal.errors import JournalSchemaError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE runs (
+        seq             INTEGER PRIMARY KEY,
+        run_id          TEXT NOT NULL UNIQUE,
+        pipeline_name   TEXT NOT NULL,
+        definition      TEXT NOT NULL,
+        definition_hash TEXT NOT NULL,
+        inputs          TEXT NOT NULL,
+        meta            TEXT NOT NULL,
+        idempotency_key TEXT UNIQUE,
+        status          TEXT NOT NULL,
+        finished        INTEGER NOT NULL DEFAULT 0,
+        outcome         TEXT NOT NULL DEFAULT 'null',
+        opened_at       REAL NOT NULL,
+        closed_at       REAL
+    ) STRICT;
+    CREATE INDEX unfinished_runs ON runs (seq) WHERE finished = 0;
+    CREATE TABLE steps (
+        seq     INTEGER PRIMARY KEY,
+        run_id  TEXT NOT NULL REFERENCES runs (run_id),
+        step    TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        status  TEXT NOT NULL,
+        result  TEXT NOT NULL,
+        at      REAL NOT NULL,
+        UNIQUE (run_id, step)
+    ) STRICT;
+    """,
+)
+
+_VERSIONS = (
+    "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at REAL NOT NULL) STRICT"
+)
+
+
+def migrate(
+    connection: sqlite3.Connection, at: float, path: str, migrations: Sequence[str] = MIGRATIONS
+) -> int:
+    """Brings the file to the newest version and returns that version.
+
+    Each step is one transaction with its row in `schema_version`, so that a crash in the middle leaves the
+    version before. Raises `JournalSchemaError` when the file is newer than `migrations`.
+    """
+    connection.execute(_VERSIONS)
+    row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+    version: int = row[0] or 0
+    if version > len(migrations):
+        raise JournalSchemaError(
+            f"the journal has schema version {version}, this evopipe knows versions up to {len(migrations)}",
+            path=path,
+            fix="run the newer evopipe that wrote it, or start with another state directory",
+        )
+    for number in range(version + 1, len(migrations) + 1):
+        # executescript would commit whatever is open, so the transaction is part of the script itself.
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{migrations[number - 1]}\n"
+            f"INSERT INTO schema_version VALUES ({number}, {at!r});\nCOMMIT;"
+        )
+    return len(migrations)

@@ -1,0 +1,99 @@
+"""The journal's one thread: opens the store and applies batches to it, one at a time.
+
+Linked to its Journal: when either crashes both end, and the Journal's supervisor starts both again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from actors.journal.errors import JournalError
+from actors.journal.records import CloseRun, OpenRun, RecordStep, Write
+from actors.journal.store import JournalPlace, JournalStore
+from actors.kernel import BlockingActor
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRun:
+    """Replies the `RunRecord` of this run, or None."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedRuns:
+    """Replies `tuple[RunRecord, ...]`: every run whose status is not final, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRuns:
+    """Replies `tuple[RunSummary, ...]`: the last `limit` runs, newest first."""
+
+    limit: int = 100
+
+
+Read = LoadRun | UnfinishedRuns | ListRuns
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Writes for one transaction and the reads that follow it; `at` is Unix time in seconds."""
+
+    items: tuple[Write | Read, ...]
+    at: float
+
+
+class StoreWriter(BlockingActor):
+    """Replies to a `Batch` with one answer for each item, in order; a refusal or failure is a `JournalError`
+    in its item's place."""
+
+    expected_errors = (JournalError,)
+
+    def __init__(self, place: JournalPlace) -> None:
+        super().__init__()
+        self._place = place
+        self._store: JournalStore | None = None
+
+    def on_start(self) -> None:
+        self._store = self._place.open()
+
+    def on_stop(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+    def on_receive(self, message: Batch) -> list[Any]:
+        assert self._store is not None
+        return apply(self._store, message)
+
+
+def apply(store: JournalStore, batch: Batch) -> list[Any]:
+    """Commits the batch's writes together, then answers its reads: they see everything queued before them."""
+    writes: list[Write] = [item for item in batch.items if isinstance(item, OpenRun | RecordStep | CloseRun)]
+    replies: list[Any] = []
+    try:
+        written = iter(store.commit(writes, batch.at) if writes else ())
+    except JournalError as failed:
+        written = iter([failed] * len(writes))
+    for item in batch.items:
+        if isinstance(item, OpenRun | RecordStep | CloseRun):
+            replies.append(next(written))
+        else:
+            try:
+                replies.append(answer(store, item))
+            except JournalError as failed:
+                replies.append(failed)
+    return replies
+
+
+def answer(store: JournalStore, read: Read) -> Any:
+    """What the store has for this question."""
+    match read:
+        case LoadRun():
+            return store.load(read.run_id)
+        case UnfinishedRuns():
+            return store.unfinished()
+        case ListRuns():
+            return store.recent(read.limit)
+        case _:
+            assert_never(read)

@@ -1,0 +1,119 @@
+"""The actor kernel: actors, mailboxes, exits, links, monitors, names, timers. The only place that imports pykka.
+
+exits, errors, messages, events, child   values
+clock, timers, future                    time and waiting
+cell                                     one actor's control block and its turn
+links                                    how an actor ends and who hears of it
+ref, registry                            how others reach it
+actor, blocking, watchdog                what users subclass, and the loop's guard
+kernel                                   starts actors and gives them turns
+"""
+
+from actors.kernel.actor import Actor, Reply
+from actors.kernel.blocking import BlockingActor
+from actors.kernel.child import (
+    ChildCounts,
+    ChildInfo,
+    ChildSpec,
+    CountChildren,
+    DeleteChild,
+    RestartChild,
+    StartChild,
+    TerminateChild,
+    WhichChildren,
+)
+from actors.kernel.clock import Clock, LoopClock, ManualClock
+from actors.kernel.errors import (
+    ActorDeadError,
+    AlreadyPresent,
+    AlreadyStarted,
+    CallTimeout,
+    ChildRunning,
+    DeadlockError,
+    InvalidChildSpecError,
+    KernelClosedError,
+    KernelError,
+    MailboxFull,
+    MaxChildren,
+    NameTakenError,
+    NotFound,
+    StartError,
+)
+from actors.kernel.events import (
+    ActorAbandoned,
+    ActorExited,
+    ActorStarted,
+    CallTimedOut,
+    ChildRestarted,
+    EventBus,
+    LoopBlocked,
+    MailboxOverflowed,
+    SupervisorEscalated,
+)
+from actors.kernel.exits import Crashed, ExitReason, Killed, NoProcess, Normal, Shutdown, is_abnormal
+from actors.kernel.future import ActorFuture
+from actors.kernel.kernel import Kernel
+from actors.kernel.messages import IGNORE, Deferred, Down, Exit, Ignore, MonitorRef
+from actors.kernel.ref import ActorRef, NameRef
+from actors.kernel.timers import Timer
+from actors.kernel.watchdog import LoopWatchdog
+
+__all__ = [
+    "IGNORE",
+    "Actor",
+    "ActorAbandoned",
+    "ActorDeadError",
+    "ActorExited",
+    "ActorFuture",
+    "ActorRef",
+    "ActorStarted",
+    "AlreadyPresent",
+    "AlreadyStarted",
+    "BlockingActor",
+    "CallTimedOut",
+    "CallTimeout",
+    "ChildCounts",
+    "ChildInfo",
+    "ChildRestarted",
+    "ChildRunning",
+    "ChildSpec",
+    "Clock",
+    "CountChildren",
+    "Crashed",
+    "DeadlockError",
+    "Deferred",
+    "DeleteChild",
+    "Down",
+    "EventBus",
+    "Exit",
+    "ExitReason",
+    "Ignore",
+    "InvalidChildSpecError",
+    "Kernel",
+    "KernelClosedError",
+    "KernelError",
+    "Killed",
+    "LoopBlocked",
+    "LoopClock",
+    "LoopWatchdog",
+    "MailboxFull",
+    "MailboxOverflowed",
+    "ManualClock",
+    "MaxChildren",
+    "MonitorRef",
+    "NameRef",
+    "NameTakenError",
+    "NoProcess",
+    "Normal",
+    "NotFound",
+    "Reply",
+    "RestartChild",
+    "Shutdown",
+    "StartChild",
+    "StartError",
+    "SupervisorEscalated",
+    "TerminateChild",
+    "Timer",
+    "WhichChildren",
+    "is_abnormal",
+]

@@ -1,0 +1,209 @@
+"""`Actor`: a pykka actor that runs on the node's event loop and ends by OTP's rules.
+
+Subclass it, take messages in `on_receive` (plain or async), start it with `await kernel.spawn(Class, ...)` or
+under a supervisor.
+Hooks: `on_start` may return `IGNORE`; `on_stop` runs on every end but a kill and finds the reason in `exit_reason`.
+What differs from pykka: an exception that leaves a handler ends the actor under `ask` too, unless its type is in
+`expected_errors`; a `BaseException` ends this actor and no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import pykka
+import pykka.messages
+
+from actors.kernel import links
+from actors.kernel.errors import KernelError
+from actors.kernel.exits import ExitReason
+from actors.kernel.future import ActorFuture
+from actors.kernel.messages import Deferred, MonitorRef, ReplyTo
+from actors.kernel.timers import Timer
+
+if TYPE_CHECKING:
+    from actors.kernel.cell import Cell
+    from actors.kernel.kernel import Kernel
+    from actors.kernel.ref import ActorRef
+
+_PROXY_MESSAGES = frozenset({pykka.messages.ProxyCall, pykka.messages.ProxyGetAttr, pykka.messages.ProxySetAttr})
+
+
+class Reply:
+    """A reply kept for later. Setting it twice, or after the caller gave up, does nothing."""
+
+    __slots__ = ("_cell", "_to")
+
+    def __init__(self, cell: Cell, to: ReplyTo | None) -> None:
+        self._cell = cell
+        self._to = to
+
+    def set(self, value: Any) -> None:
+        """Answers the caller."""
+        if self._to is not None and not self._to.done():
+            self._to.set_result(value)
+        self._forget()
+
+    def fail(self, error: Exception) -> None:
+        """Answers the caller with an error; the actor itself is not touched."""
+        if self._to is not None and not self._to.done():
+            self._to.set_exception(error)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._to is not None and self._cell.pending is not None:
+            self._cell.pending.discard(self._to)
+
+
+class Actor(pykka.Actor):
+    """Base of all actors of the node. Handlers take one message at a time, on the kernel's loop."""
+
+    #: How many user messages may wait. System messages (exit, down, stop) always get in.
+    mailbox_limit: ClassVar[int] = 10_000
+    #: What happens to one more: `reject` tells the sender, `drop_oldest` is for telemetry.
+    mailbox_policy: ClassVar[Literal["reject", "drop_oldest"]] = "reject"
+    #: Exceptions that answer the caller without ending the actor.
+    expected_errors: ClassVar[tuple[type[Exception], ...]] = ()
+    #: Receive exits of linked actors as `Exit` messages instead of sharing their fate.
+    trap_exit: ClassVar[bool] = False
+
+    _cell: Cell
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        # The kernel has bound the control block before this runs; pykka's queue, event and uuid are not needed.
+        pass
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:  # type: ignore[override]
+        """pykka's `start`, for threads other than the loop's: blocks until `on_start` has finished.
+
+        Uses the kernel that was made last in this process. On the loop use `await kernel.spawn(cls, ...)`.
+        """
+        from actors.kernel.kernel import Kernel  # noqa: PLC0415 - the kernel imports this module
+
+        return Kernel.latest().spawn_blocking(cls, *args, **kwargs)
+
+    # ---- hooks ---------------------------------------------------------------------------------------------
+
+    def on_start(self) -> Any:
+        """Runs before the first message. Plain or async; an exception makes the start fail. May return `IGNORE`."""
+
+    def on_stop(self) -> Any:
+        """Runs at the end, plain or async, except after a kill. An exception here becomes the exit reason."""
+
+    # ---- who and where -------------------------------------------------------------------------------------
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel this actor runs on."""
+        return self._cell.kernel
+
+    @property
+    def ref(self) -> ActorRef[Self]:
+        """This incarnation's own reference."""
+        return self._cell.ref
+
+    @property
+    def actor_ref(self) -> ActorRef[Self]:  # type: ignore[override]
+        return self._cell.ref
+
+    @property
+    def parent(self) -> ActorRef[Any] | None:
+        """The actor that started this one, if any."""
+        return None if self._cell.parent is None else self._cell.parent.ref
+
+    @property
+    def exit_reason(self) -> ExitReason | None:
+        """Why this actor is ending; None before that."""
+        return self._cell.reason
+
+    def __str__(self) -> str:
+        return str(self._cell)
+
+    def stop(self) -> None:
+        """Stops this actor behind what is already queued."""
+        self._cell.ref.stop(block=False)
+
+    # ---- later replies and owned work ----------------------------------------------------------------------
+
+    def defer(self, work: Coroutine[Any, Any, Any]) -> Deferred:
+        """`return self.defer(coro)`: `coro` brings the reply while the actor takes further messages.
+
+        The task belongs to this actor and is cancelled when the actor ends or the caller gives up. An exception in
+        `expected_errors` fails only the caller, any other one ends the actor.
+        """
+        return Deferred(work)
+
+    def later(self) -> Reply:
+        """Takes the current message's reply out of the handler's hands, to be set from any later message."""
+        return Reply(self._cell, self._cell.take_reply())
+
+    def spawn_task(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Runs `work` beside the handlers, owned by this actor; an exception in it ends the actor."""
+        return self._cell.own(work, None)
+
+    # ---- timers, links, monitors ---------------------------------------------------------------------------
+
+    def tell_after(self, delay_s: float, message: Any) -> Timer:
+        """Sends `message` to this actor once, in `delay_s` seconds. Loop thread only."""
+        return Timer(self._cell, delay_s, message)
+
+    def tell_every(self, interval_s: float, message: Any) -> Timer:
+        """Sends `message` to this actor every `interval_s` seconds. Loop thread only."""
+        return Timer(self._cell, interval_s, message, interval_s)
+
+    def link(self, other: ActorRef[Any]) -> None:
+        """Shares fate with `other`: an abnormal end of one ends both."""
+        target = other.resolve()
+        if target is not None:
+            links.link(self._cell, target)
+
+    def unlink(self, other: ActorRef[Any]) -> None:
+        """Ends the sharing; no late signal arrives afterwards."""
+        target = other.resolve()
+        if target is not None:
+            links.unlink(self._cell, target)
+
+    def monitor(self, other: ActorRef[Any]) -> MonitorRef:
+        """Asks for one `Down` message when `other` ends (at once when it is dead)."""
+        target = other.resolve()
+        if target is None:
+            target = self.kernel.dead_cell(str(other))
+        return links.monitor(self._cell, target)
+
+    def demonitor(self, monitor: MonitorRef, *, flush: bool = True) -> None:
+        """Ends a monitor; with `flush` a queued `Down` of it goes too."""
+        links.demonitor(self._cell, monitor, flush=flush)
+
+    # ---- for the kernel ------------------------------------------------------------------------------------
+
+    def receive(self, message: Any) -> Any:
+        """Hands one message to its handler. Overridden by actors that handle elsewhere than on the loop."""
+        if message.__class__ in _PROXY_MESSAGES:
+            return pykka.Actor._handle_receive(self, message)
+        return self.on_receive(message)
+
+    def bind(self, cell: Cell) -> None:
+        """Ties the actor to its control block, before `__init__` runs."""
+        self._cell = cell
+
+    def start_hook(self) -> Any:
+        """What the kernel runs at the start."""
+        return self.on_start()
+
+    def stop_hook(self) -> Any:
+        """What the kernel runs at the end, or None when there is nothing to run."""
+        return None if type(self).on_stop is Actor.on_stop else self.on_stop
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        raise KernelError("mailboxes belong to the kernel's control blocks")
+
+    @staticmethod
+    def _create_future() -> ActorFuture:
+        return ActorFuture()
+
+    def _start_actor_loop(self) -> None:
+        raise KernelError("start actors with `await kernel.spawn(...)` or under a supervisor")

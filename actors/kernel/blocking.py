@@ -1,0 +1,98 @@
+"""`BlockingActor`: the same actor, but its hooks and handlers run on a thread of its own.
+
+For code that blocks: databases, files, foreign libraries. Mailbox, links, monitors, names, timers and supervision
+are the
+kernel's; only the user's code runs elsewhere, on a `pykka.ThreadingActor` that does nothing but run it. A thread
+cannot be killed:
+when such an actor is killed its exit is complete at once for everybody else, the thread is abandoned, and
+whatever its code
+still returns is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pykka
+
+from actors.kernel.actor import Actor
+from actors.kernel.exits import Killed
+
+
+class _Hands(pykka.ThreadingActor):
+    """Runs what it is given, one thing after another."""
+
+    use_daemon_thread = True
+
+    def on_receive(self, message: Any) -> Any:
+        message()
+
+
+class BlockingActor(Actor):
+    """Base for actors whose handlers block. Handlers are plain functions and run on this actor's own thread.
+
+    Inside a handler use `ref.tell` and `ref.ask`; `defer`, `spawn_task` and timers belong to the loop and are not for
+    handlers here.
+    """
+
+    def start_hook(self) -> Any:
+        self._hands = _Hands.start()
+        return self._start_on_thread()
+
+    async def _start_on_thread(self) -> Any:
+        try:
+            return await self._on_thread(self.on_start)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def receive(self, message: Any) -> Any:
+        return self._on_thread(lambda: Actor.receive(self, message))
+
+    def stop_hook(self) -> Any:
+        return self._stop_on_thread
+
+    async def _stop_on_thread(self) -> None:
+        try:
+            if type(self).on_stop is not Actor.on_stop:
+                await self._on_thread(self.on_stop)
+        finally:
+            self._let_go()
+
+    async def _on_thread(self, code: Callable[[], Any]) -> Any:
+        loop = self.kernel.loop
+        done: asyncio.Future[Any] = loop.create_future()
+
+        def run_and_report() -> None:
+            try:
+                value, error = code(), None
+            except BaseException as raised:  # noqa: BLE001 - carried back to the loop, where it is this actor's crash
+                value, error = None, raised
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_settle, done, value, error)
+
+        self._hands.tell(run_and_report)
+        try:
+            outcome: tuple[Any, BaseException | None] = await done
+        finally:
+            if isinstance(self.exit_reason, Killed):
+                self._let_go()
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]
+
+    def _let_go(self) -> None:
+        self._hands.stop(block=False)
+
+    @property
+    def thread_ident(self) -> int:
+        """The identity of the thread that runs the handlers, read from within one of them."""
+        return threading.get_ident()
+
+
+def _settle(done: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    if not done.done():
+        done.set_result((value, error))

@@ -1,0 +1,375 @@
+"""One actor's control block: its mailbox, its turn on the scheduler, and the tasks it owns.
+
+A cell runs on its kernel's loop thread only. An idle actor has no task: plain handlers run inside the scheduler's
+turn, and only a handler that is a coroutine gets a task, which then also takes the messages that came meanwhile.
+That keeps
+an idle actor at a few hundred bytes and a call at a few microseconds (see bench/actors.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Literal
+
+from actors.kernel import links
+from actors.kernel.errors import ActorDeadError, MailboxFull
+from actors.kernel.events import MailboxOverflowed
+from actors.kernel.exits import Crashed, ExitReason, Normal
+from actors.kernel.messages import Call, Deferred, Down, Exit, MonitorRef, ReplyTo, StopRequest
+from actors.kernel.timers import Timer, TimerFired
+
+if TYPE_CHECKING:
+    from actors.kernel.actor import Actor
+    from actors.kernel.kernel import Kernel
+    from actors.kernel.ref import ActorRef
+
+Status = Literal["starting", "running", "exiting", "dead"]
+
+#: The actor whose handler runs in this context, for calls that must know their caller.
+current_cell: contextvars.ContextVar[Cell | None] = contextvars.ContextVar("current_cell", default=None)
+#: Whether that context is the handler itself (which blocks its actor) and not one of its deferred tasks.
+in_handler: contextvars.ContextVar[bool] = contextvars.ContextVar("in_handler", default=False)
+
+_TURN = 64  # messages one actor may take before others get their turn
+_MISSING: Any = object()
+
+
+class Cell:
+    """The control block. Only the kernel's own modules touch it."""
+
+    __slots__ = (
+        "__weakref__",
+        "actor",
+        "actor_class",
+        "brutal",
+        "call",
+        "id",
+        "kernel",
+        "links",
+        "name",
+        "owned",
+        "parent",
+        "pending",
+        "queue",
+        "reason",
+        "ref",
+        "restarts",
+        "room_waiters",
+        "scheduled",
+        "started_at",
+        "status",
+        "stop_waiters",
+        "suspended",
+        "system",
+        "task",
+        "terminator",
+        "timers",
+        "waiting_on",
+        "watched_by",
+        "watching",
+    )
+
+    def __init__(self, kernel: Kernel, actor_class: type[Actor], parent: Cell | None) -> None:
+        self.kernel = kernel
+        self.id = kernel.next_id()
+        self.actor_class = actor_class
+        self.actor: Actor | None = None
+        self.name: str | None = None
+        self.parent = parent
+        self.status: Status = "starting"
+        self.reason: ExitReason | None = None
+        self.brutal = False
+        self.scheduled = False
+        self.suspended = False
+        self.started_at = 0.0
+        self.restarts = 0
+        self.queue: deque[Any] | None = None
+        self.system: deque[Any] | None = None
+        self.call: Call | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.terminator: asyncio.Task[None] | None = None
+        self.waiting_on: Cell | None = None
+        self.links: set[Cell] | None = None
+        self.watched_by: dict[MonitorRef, Cell] | None = None
+        self.watching: set[MonitorRef] | None = None
+        self.timers: set[Timer] | None = None
+        self.owned: set[asyncio.Task[Any]] | None = None
+        self.pending: set[ReplyTo] | None = None
+        self.stop_waiters: list[ReplyTo] | None = None
+        self.room_waiters: deque[asyncio.Future[None]] | None = None
+        self.ref: ActorRef[Any] = kernel.new_ref(self)
+
+    def __str__(self) -> str:
+        return self.name or f"{self.actor_class.__name__}#{self.id}"
+
+    # ---- mailbox -------------------------------------------------------------------------------------------
+
+    def push(self, item: Any) -> None:
+        """Queues a user message. Raises `ActorDeadError` or `MailboxFull`; drop-oldest mailboxes never raise."""
+        if self.reason is not None:
+            raise ActorDeadError(str(self), self.reason)
+        queue = self.queue
+        if queue is None:
+            queue = self.queue = deque()
+        elif len(queue) >= self.actor_class.mailbox_limit:
+            self._overflow(queue)
+        queue.append(item)
+        if not self.scheduled and self.task is None:
+            self.scheduled = True
+            self.kernel.ready(self)
+
+    def push_system(self, item: Any) -> None:
+        """Queues a system message: never rejected, always ahead of user messages. Dead actors get none."""
+        if self.reason is not None:
+            return
+        if self.system is None:
+            self.system = deque()
+        self.system.append(item)
+        if not self.scheduled and self.task is None:
+            self.scheduled = True
+            self.kernel.ready(self)
+
+    def push_unbounded(self, item: TimerFired | StopRequest) -> None:
+        """Queues a due timer or a stop in its turn. The bound does not apply: both are few by their nature."""
+        if self.reason is not None:
+            return
+        if self.queue is None:
+            self.queue = deque()
+        self.queue.append(item)
+        if not self.scheduled and self.task is None:
+            self.scheduled = True
+            self.kernel.ready(self)
+
+    def has_room(self) -> bool:
+        return self.queue is None or len(self.queue) < self.actor_class.mailbox_limit
+
+    def mailbox_length(self) -> int:
+        return (len(self.queue) if self.queue else 0) + (len(self.system) if self.system else 0)
+
+    def _overflow(self, queue: deque[Any]) -> None:
+        policy = self.actor_class.mailbox_policy
+        self.kernel.events.publish(MailboxOverflowed(self.ref, policy))
+        if policy == "reject":
+            raise MailboxFull(str(self), self.actor_class.mailbox_limit)
+        dropped = queue.popleft()
+        if isinstance(dropped, Call) and not dropped.reply.done():
+            dropped.reply.set_exception(MailboxFull(str(self), self.actor_class.mailbox_limit))
+
+    # ---- taking messages -----------------------------------------------------------------------------------
+
+    def take_turn(self) -> None:
+        """Runs by the scheduler: handles up to `_TURN` messages, or hands over to a task at the first coroutine."""
+        self.scheduled = False
+        if self.task is not None or self.status != "running":
+            return
+        work = self._advance()
+        if work is not None:
+            self.task = self.kernel.start_task(self._drive(work), self, handler=True)
+
+    def _advance(self) -> Coroutine[Any, Any, Any] | None:
+        """Handles plain messages inline; returns the first handler that has to be awaited."""
+        kernel = self.kernel
+        budget = _TURN
+        while self.status == "running":
+            if self.system:
+                item = self.system.popleft()
+            elif self.queue and not self.suspended:
+                item = self.queue.popleft()
+                if self.room_waiters:
+                    self._wake_room_waiter()
+            else:
+                return None
+            if budget == 0:
+                self._put_back(item)
+                self.scheduled = True
+                kernel.ready(self)
+                return None
+            budget -= 1
+            previous = kernel.current
+            kernel.current = self
+            try:
+                result = self._begin(item)
+            except BaseException as error:  # noqa: BLE001 - an actor's crash is an exit reason, never its kernel's
+                self.fail(error)
+                continue
+            finally:
+                kernel.current = previous
+            if result is _MISSING:
+                continue
+            if isinstance(result, Coroutine):
+                return result  # pyright: ignore[reportUnknownVariableType]
+            self.answer(result)
+        return None
+
+    def _put_back(self, item: Any) -> None:
+        if isinstance(item, Exit | Down):
+            if self.system is None:
+                self.system = deque()
+            self.system.appendleft(item)
+        else:
+            if self.queue is None:
+                self.queue = deque()
+            self.queue.appendleft(item)
+
+    def _begin(self, item: Any) -> Any:
+        """Starts handling one item; `_MISSING` when there is nothing to answer."""
+        actor = self.actor
+        assert actor is not None
+        kind = item.__class__
+        if kind is Call:
+            if item.reply.done():  # the caller gave up: nothing to do for nobody
+                if item.reply.cancelled():
+                    return _MISSING
+                self.call = None
+                return actor.receive(item.message)
+            self.call = item
+            return actor.receive(item.message)
+        self.call = None
+        if kind is TimerFired:
+            if not item.timer.active:
+                return _MISSING
+            item.timer.delivered()
+            return actor.receive(item.timer.message)
+        if kind is StopRequest:
+            if item.waiter is not None:
+                self.add_stop_waiter(item.waiter)
+            links.begin_exit(self, Normal())
+            return _MISSING
+        return actor.receive(item)
+
+    async def _drive(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Awaits one handler after another until the mailbox is empty, then lets the task end."""
+        turns = 0
+        while True:
+            try:
+                result = await work
+            except BaseException as error:  # noqa: BLE001 - see _advance
+                if self.reason is not None:
+                    return  # cancelled by our own exit: begin_exit has the reason
+                self.task = None
+                self.waiting_on = None
+                self.fail(error)
+                if self.reason is not None:
+                    return
+                self.task = asyncio.current_task()
+            else:
+                if self.reason is not None and self.status == "dead":
+                    return
+                self.answer(result)
+                if self.reason is not None:
+                    return
+            turns += 1
+            if turns % _TURN == 0:
+                await asyncio.sleep(0)
+                if self.status != "running":
+                    return
+            following = self._advance()
+            if following is None:
+                self.task = None
+                if self.mailbox_length() and self.status == "running" and not self.scheduled:
+                    self.scheduled = True
+                    self.kernel.ready(self)
+                return
+            work = following
+
+    # ---- answers and failures ------------------------------------------------------------------------------
+
+    def answer(self, result: Any) -> None:
+        """Delivers a handler's value to whoever waits for it."""
+        call, self.call = self.call, None
+        if result.__class__ is Deferred:
+            self.own(result.work, call.reply if call is not None else None)
+        elif call is not None and not call.reply.done():
+            call.reply.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        """An exception left a handler: an expected error answers the caller, anything else is a crash."""
+        call, self.call = self.call, None
+        if call is not None and not call.reply.done():
+            call.reply.set_exception(transportable(error))
+            if isinstance(error, self.actor_class.expected_errors):
+                return
+        elif call is not None and isinstance(error, self.actor_class.expected_errors):
+            return
+        links.begin_exit(self, Crashed(error))
+
+    def take_reply(self) -> ReplyTo | None:
+        """Takes the current call's reply for later; the handler's own value then goes nowhere."""
+        call, self.call = self.call, None
+        if call is None:
+            return None
+        self.remember_pending(call.reply)
+        return call.reply
+
+    def remember_pending(self, reply: ReplyTo) -> None:
+        if self.pending is None:
+            self.pending = set()
+        self.pending.add(reply)
+
+    def own(self, work: Coroutine[Any, Any, Any], reply: ReplyTo | None) -> asyncio.Task[Any]:
+        """Runs `work` as a task that dies with this actor; its value answers `reply`."""
+        task = self.kernel.start_task(self._owned(work, reply), self, handler=False)
+        if self.owned is None:
+            self.owned = set()
+        self.owned.add(task)
+        task.add_done_callback(self.owned.discard)
+        if reply is not None:
+            self.remember_pending(reply)
+            reply.add_done_callback(lambda done: _cancel_abandoned(done, task))
+        return task
+
+    async def _owned(self, work: Coroutine[Any, Any, Any], reply: ReplyTo | None) -> None:
+        try:
+            value = await work
+        except BaseException as error:  # noqa: BLE001 - see _advance
+            given_up = reply is not None and reply.cancelled()
+            if self.reason is not None or (given_up and isinstance(error, asyncio.CancelledError)):
+                return
+            if reply is not None and not reply.done():
+                reply.set_exception(transportable(error))
+            if reply is None or not isinstance(error, self.actor_class.expected_errors):
+                links.begin_exit(self, Crashed(error))
+        else:
+            if reply is not None and not reply.done() and self.status != "dead":
+                reply.set_result(value)
+        finally:
+            if reply is not None and self.pending is not None:
+                self.pending.discard(reply)
+
+    # ---- waiting for room and for the end ------------------------------------------------------------------
+
+    def wait_for_room(self) -> asyncio.Future[None]:
+        if self.room_waiters is None:
+            self.room_waiters = deque()
+        waiter: asyncio.Future[None] = self.kernel.loop.create_future()
+        self.room_waiters.append(waiter)
+        return waiter
+
+    def _wake_room_waiter(self) -> None:
+        while self.room_waiters:
+            waiter = self.room_waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def add_stop_waiter(self, waiter: ReplyTo) -> None:
+        if self.stop_waiters is None:
+            self.stop_waiters = []
+        self.stop_waiters.append(waiter)
+
+
+def transportable(error: BaseException) -> BaseException:
+    """What a future can carry: futures refuse StopIteration, and a cancellation would look like the caller's own."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    carried = ActorDeadError("the callee", Crashed(error))
+    carried.__cause__ = error
+    return carried
+
+
+def _cancel_abandoned(reply: Any, task: asyncio.Task[Any]) -> None:
+    if reply.cancelled():
+        task.cancel()

@@ -1,0 +1,120 @@
+"""Lifecycle events and the bus they go out on. Metrics, logs and progress streams subscribe.
+
+Publishing is synchronous and in order; a subscriber must not block. An exception in one subscriber neither stops
+the others nor the publisher: it is reported to the log of the module `evopipe.events`, at most once per subscriber and
+exception type.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from actors.kernel.exits import ExitReason
+
+if TYPE_CHECKING:
+    from actors.kernel.ref import ActorRef
+
+_log = logging.getLogger("evopipe.events")
+
+
+@dataclass(frozen=True, slots=True)
+class ActorStarted:
+    """An actor finished its `on_start`."""
+
+    ref: ActorRef[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ActorExited:
+    """An actor has ended, its name is free and its links and monitors have been told."""
+
+    ref: ActorRef[Any]
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class ActorAbandoned:
+    """A killed actor's code refuses to end; it was cut off, and its task or thread is left to itself."""
+
+    ref: ActorRef[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRestarted:
+    """A supervisor has started a child again."""
+
+    supervisor: str
+    child_id: str
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorEscalated:
+    """A supervisor went past its restart intensity and ends."""
+
+    supervisor: str
+    child_id: str
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxOverflowed:
+    """A message was rejected or dropped because a mailbox was full."""
+
+    ref: ActorRef[Any]
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallTimedOut:
+    """A caller gave up waiting."""
+
+    ref: ActorRef[Any]
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoopBlocked:
+    """Something kept the event loop busy for `lag_s` seconds. `where` is actor name and source line."""
+
+    lag_s: float
+    where: str
+
+
+Subscriber = Callable[[Any], object]
+
+
+class EventBus:
+    """Delivers every published event to every subscriber, in order of subscription."""
+
+    def __init__(self) -> None:
+        self._subscribers: tuple[Subscriber, ...] = ()
+        self._reported: set[tuple[int, type[BaseException]]] = set()
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Adds `subscriber`; the returned function takes it off again and may be called twice."""
+        self._subscribers = (*self._subscribers, subscriber)
+
+        def unsubscribe() -> None:
+            self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
+
+        return unsubscribe
+
+    def publish(self, event: object) -> None:
+        """Hands `event` to every subscriber now."""
+        for subscriber in self._subscribers:
+            try:
+                subscriber(event)
+            except Exception as error:  # noqa: BLE001 - a listener's bug must not become the speaker's crash
+                key = (id(subscriber), type(error))
+                if key not in self._reported:
+                    self._reported.add(key)
+                    _log.exception("a subscriber of lifecycle events failed on %s", type(event).__name__)
+
+    @property
+    def has_subscribers(self) -> bool:
+        """Lets hot paths skip building an event that nobody would see."""
+        return bool(self._subscribers)

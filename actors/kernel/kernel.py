@@ -1,0 +1,341 @@
+"""The kernel: starts actors, gives them their turns, and holds what they share (clock, chance, names, events).
+
+One kernel per event loop. Everything here runs on the loop's thread, except where a docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import random
+import threading
+import weakref
+from collections import deque
+from collections.abc import Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from actors.kernel import links
+from actors.kernel.cell import Cell, current_cell, in_handler
+from actors.kernel.clock import Clock, LoopClock
+from actors.kernel.errors import KernelClosedError, StartError
+from actors.kernel.events import ActorStarted, EventBus
+from actors.kernel.exits import Crashed, ExitReason, NoProcess, Normal, Shutdown
+from actors.kernel.messages import IGNORE
+from actors.kernel.ref import ActorRef, NameRef
+from actors.kernel.registry import Registry
+
+if TYPE_CHECKING:
+    from actors.kernel.actor import Actor
+
+A = TypeVar("A", bound="Actor")
+
+_SHUTDOWN_ROUNDS_S = 5.0
+
+
+class Kernel:
+    """The runtime of one event loop's actors. Make it inside the running loop."""
+
+    _latest: ClassVar[weakref.ref[Kernel] | None] = None
+
+    def __init__(self, clock: Clock | None = None, rng: random.Random | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.thread_id = threading.get_ident()
+        self.clock: Clock = clock or LoopClock(self.loop)
+        self.rng = rng or random.Random()
+        self.registry = Registry()
+        self.events = EventBus()
+        self.current: Cell | None = None
+        self.closed = False
+        self._ids = itertools.count(1)
+        self._cells: dict[int, Cell] = {}
+        self._run_queue: deque[Cell] = deque()
+        self._turn_asked = False
+        self._exits: deque[tuple[Cell, Cell, ExitReason]] = deque()
+        self._working_off = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        Kernel._latest = weakref.ref(self)
+
+    @classmethod
+    def latest(cls) -> Kernel:
+        """The kernel made last in this process, for pykka's `Actor.start`."""
+        kernel = None if cls._latest is None else cls._latest()
+        if kernel is None or kernel.closed:
+            raise KernelClosedError("no kernel is running in this process")
+        return kernel
+
+    # ---- starting ------------------------------------------------------------------------------------------
+
+    async def spawn(
+        self,
+        actor_class: type[A],
+        *args: Any,
+        name: str | None = None,
+        link_to: ActorRef[Any] | None = None,
+        parent: ActorRef[Any] | None = None,
+        start_timeout_s: float | None = None,
+        **kwargs: Any,
+    ) -> ActorRef[A]:
+        """Starts an actor and returns its ref once `on_start` has finished.
+
+        Raises `StartError` (with the exit reason) when init fails or does not finish in `start_timeout_s`,
+        `NameTakenError`
+        when the name is held. An actor that chose IGNORE comes back as a dead ref with reason `Normal`.
+        """
+        cell, pending = self.create(actor_class, args, kwargs, name=name, link_to=link_to, parent=parent)
+        if pending is not None:
+            await self.finish_start(cell, pending, start_timeout_s)
+        return cell.ref
+
+    def create(
+        self,
+        actor_class: type[A],
+        args: tuple[Any, ...],
+        kwargs: Any,
+        *,
+        name: str | None,
+        link_to: ActorRef[Any] | None,
+        parent: ActorRef[Any] | None,
+    ) -> tuple[Cell, Coroutine[Any, Any, Any] | None]:
+        """The part of a start that needs no waiting; gives back an async `on_start` that is still to be awaited."""
+        if self.closed:
+            raise KernelClosedError(f"{actor_class.__name__} cannot start: the kernel is shut down")
+        parent_cell = parent.resolve() if parent is not None else None
+        cell = Cell(self, actor_class, parent_cell)
+        if name is not None:
+            self.registry.register(name, cell)
+        self._cells[cell.id] = cell
+        previous, self.current = self.current, cell
+        try:
+            actor = actor_class.__new__(actor_class)
+            cell.actor = actor
+            actor.bind(cell)
+            if link_to is not None:
+                target = link_to.resolve()
+                links.link(cell, target if target is not None else self.dead_cell(str(link_to)))
+            actor.__init__(*args, **kwargs)
+            result = actor.start_hook()
+        except BaseException as error:
+            self._undo_start(cell, Crashed(error))
+            raise StartError(str(cell), Crashed(error)) from error
+        finally:
+            self.current = previous
+        if isinstance(result, Coroutine):
+            return cell, result  # pyright: ignore[reportUnknownVariableType]
+        self._started(cell, result)
+        return cell, None
+
+    async def finish_start(self, cell: Cell, hook: Coroutine[Any, Any, Any], start_timeout_s: float | None) -> None:
+        """Awaits an async `on_start` that `create` gave back. Raises `StartError`; then nothing of the actor is
+        left."""
+        task = cell.task = self.start_task(_guarded(hook), cell, handler=True)
+        timed_out = asyncio.Event()
+        deadline = None
+        if start_timeout_s is not None:
+            deadline = self.clock.call_later(start_timeout_s, _expire, task, timed_out)
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            links.begin_exit(cell, Shutdown("its start was called off"), brutal=True)
+            raise
+        finally:
+            if deadline is not None:
+                deadline.cancel()
+        cell.task = None
+        error = task.exception() if not task.cancelled() else None
+        if timed_out.is_set():
+            error = TimeoutError(f"init did not finish within {start_timeout_s:g} s")
+        if cell.reason is not None or error is not None or task.cancelled():
+            reason = cell.reason or Crashed(_init_error(error))
+            self._undo_start(cell, reason)
+            raise StartError(str(cell), reason) from error
+        self._started(cell, task.result())
+
+    def _started(self, cell: Cell, result: Any) -> None:
+        if cell.reason is not None:  # a link's end reached it during init
+            raise StartError(str(cell), cell.reason)
+        if isinstance(result, _Failure):
+            reason = Crashed(result.error)
+            self._undo_start(cell, reason)
+            raise StartError(str(cell), reason) from result.error
+        if result is IGNORE:
+            self._undo_start(cell, Normal())
+            return
+        cell.status = "running"
+        cell.started_at = self.clock.now()
+        if self.events.has_subscribers:
+            self.events.publish(ActorStarted(cell.ref))
+        if cell.mailbox_length() and not cell.scheduled:
+            cell.scheduled = True
+            self.ready(cell)
+
+    def _undo_start(self, cell: Cell, reason: ExitReason) -> None:
+        """Leaves nothing of a failed start; the starter hears of it by the error, so its link is cut first."""
+        for other in tuple(cell.links or ()):
+            links.unlink(other, cell)
+        for task in cell.owned or ():
+            task.cancel()
+        if cell.reason is None:
+            cell.reason = reason
+        links.finish(cell)
+
+    def spawn_blocking(self, actor_class: type[A], *args: Any, **kwargs: Any) -> ActorRef[A]:
+        """`spawn` for other threads: blocks until the actor has started. Raises as `spawn` does."""
+        return asyncio.run_coroutine_threadsafe(self.spawn(actor_class, *args, **kwargs), self.loop).result(
+            timeout=60.0
+        )
+
+    # ---- refs ----------------------------------------------------------------------------------------------
+
+    def ref(self, name: str) -> NameRef:
+        """A ref that means whoever holds `name` at each send."""
+        return NameRef(self, name)
+
+    def actors(self) -> Iterator[ActorRef[Any]]:
+        """All live actors, oldest first."""
+        return iter([cell.ref for cell in self._cells.values()])
+
+    def cells(self) -> Iterator[Cell]:
+        """All live control blocks, for introspection."""
+        return iter(list(self._cells.values()))
+
+    @property
+    def live(self) -> int:
+        """How many actors live."""
+        return len(self._cells)
+
+    def new_ref(self, cell: Cell) -> ActorRef[Any]:
+        return ActorRef(self, cell)
+
+    def dead_cell(self, name: str) -> Cell:
+        """Stands for an actor that is not there, so that links and monitors of it have something to name."""
+        cell = Cell(self, _nobody(), None)
+        cell.name = name
+        cell.status = "dead"
+        cell.reason = NoProcess()
+        return cell
+
+    def next_id(self) -> int:
+        return next(self._ids)
+
+    # ---- turns ---------------------------------------------------------------------------------------------
+
+    def ready(self, cell: Cell) -> None:
+        """Puts `cell` into the run queue."""
+        self._run_queue.append(cell)
+        if not self._turn_asked:
+            self._turn_asked = True
+            self.loop.call_soon(self._take_turns)
+
+    def _take_turns(self) -> None:
+        queue = self._run_queue
+        for _ in range(len(queue)):
+            queue.popleft().take_turn()
+        if queue:
+            self.loop.call_soon(self._take_turns)
+        else:
+            self._turn_asked = False
+
+    def start_task(self, work: Coroutine[Any, Any, Any], cell: Cell, *, handler: bool) -> asyncio.Task[Any]:
+        """Runs `work` as a task of `cell`. The kernel keeps it alive and knows whose it is."""
+        context = contextvars.copy_context()
+        context.run(current_cell.set, cell)
+        context.run(in_handler.set, handler)
+        task = self.loop.create_task(work, context=context, name=str(cell))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any) -> None:
+        """Runs `callback` on the loop; from any thread. Raises `KernelClosedError` when the loop is gone."""
+        try:
+            self.loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError as error:
+            raise KernelClosedError("the event loop of this kernel is closed") from error
+
+    @property
+    def tasks(self) -> frozenset[asyncio.Task[Any]]:
+        """The unfinished tasks of all actors."""
+        return frozenset(self._tasks)
+
+    # ---- ends ----------------------------------------------------------------------------------------------
+
+    def forget(self, cell: Cell) -> None:
+        self._cells.pop(cell.id, None)
+        self.registry.release(cell)
+
+    def unlink(self, one: Cell, other: Cell) -> None:
+        """Cuts a link from outside both actors; for supervisors that end a child on purpose."""
+        links.unlink(one, other)
+
+    def queue_exit(self, receiver: Cell, sender: Cell, reason: ExitReason) -> None:
+        self._exits.append((receiver, sender, reason))
+
+    def work_off_exits(self) -> None:
+        """Delivers queued exit signals one after another; exits that these cause join the same queue."""
+        if self._working_off:
+            return
+        self._working_off = True
+        try:
+            while self._exits:
+                links.signal_exit(*self._exits.popleft())
+        finally:
+            self._working_off = False
+
+    async def shutdown(self, timeout_s: float = _SHUTDOWN_ROUNDS_S) -> None:
+        """Ends all actors, parents before children (supervisors stop their own); kills what is left after
+        `timeout_s`."""
+        roots = [c for c in self._cells.values() if c.parent is None]
+        for cell in reversed(roots):
+            links.begin_exit(cell, Shutdown("the kernel shuts down"))
+        await self._wait_all(timeout_s)
+        for cell in list(self._cells.values()):
+            links.begin_exit(cell, Shutdown("the kernel shuts down"), brutal=True)
+        await self._wait_all(timeout_s)
+        self.closed = True
+
+    async def _wait_all(self, timeout_s: float) -> None:
+        ends: list[asyncio.Future[Any]] = []
+        for cell in self._cells.values():
+            ended: asyncio.Future[Any] = self.loop.create_future()
+            cell.add_stop_waiter(ended)
+            ends.append(ended)
+        if ends:
+            await asyncio.wait(ends, timeout=timeout_s)
+        if self._tasks:
+            waiting = {t for t in self._tasks if t is not asyncio.current_task()}
+            if waiting:
+                await asyncio.wait(waiting, timeout=0.1)
+
+
+class _Failure:
+    """Carries a BaseException out of a start task, which asyncio would otherwise let stop the loop."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+async def _guarded(hook: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await hook
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - see _Failure
+        return _Failure(error)
+
+
+def _expire(task: asyncio.Task[Any], timed_out: asyncio.Event) -> None:
+    timed_out.set()
+    task.cancel()
+
+
+def _init_error(error: BaseException | None) -> BaseException:
+    return error if error is not None else RuntimeError("init was cancelled")
+
+
+def _nobody() -> type[Actor]:
+    from actors.kernel.actor import Actor as Base  # noqa: PLC0415 - the actor module needs the kernel's types
+
+    return Base

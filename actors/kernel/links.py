@@ -1,0 +1,247 @@
+"""How an actor ends, and who hears of it: links, monitors, the order of an exit.
+
+An exit goes: status `exiting` -> its handler and owned tasks end -> `on_stop` (not on kill) -> name freed ->
+queued and
+pending calls fail with the reason -> monitors get one `Down` each -> links get one signal each. Signals are
+worked off from one
+queue, so a chain of ten thousand links needs no recursion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from actors.kernel.errors import ActorDeadError
+from actors.kernel.events import ActorAbandoned, ActorExited
+from actors.kernel.exits import Crashed, ExitReason, Killed, NoProcess, Normal
+from actors.kernel.messages import Call, Down, Exit, MonitorRef, StopRequest
+
+if TYPE_CHECKING:
+    from actors.kernel.cell import Cell
+
+_PASSES_PER_CANCEL = 3
+_CANCELS_BEFORE_ABANDON = 50
+
+
+def link(one: Cell, other: Cell) -> None:
+    """Ties two fates. Linking twice is linking once; linking to a dead actor delivers its exit at once."""
+    if one is other:
+        return
+    if other.status == "dead":
+        signal_exit(one, other, NoProcess())
+        return
+    one.links = one.links or set()
+    other.links = other.links or set()
+    one.links.add(other)
+    other.links.add(one)
+
+
+def unlink(one: Cell, other: Cell) -> None:
+    """Unties both sides; a signal already queued as a message is withdrawn too."""
+    if one.links is not None:
+        one.links.discard(other)
+    if other.links is not None:
+        other.links.discard(one)
+    if one.system:
+        kept = [m for m in one.system if not (isinstance(m, Exit) and m.sender is other.ref)]
+        one.system.clear()
+        one.system.extend(kept)
+
+
+def monitor(watcher: Cell, target: Cell) -> MonitorRef:
+    """Starts one monitor: exactly one `Down`, at once when the target is dead."""
+    ref = MonitorRef(watcher, target)
+    if target.status == "dead":
+        watcher.push_system(Down(ref, target.ref, NoProcess()))
+        return ref
+    if target.watched_by is None:
+        target.watched_by = {}
+    if watcher.watching is None:
+        watcher.watching = set()
+    target.watched_by[ref] = watcher
+    watcher.watching.add(ref)
+    return ref
+
+
+def demonitor(watcher: Cell, ref: MonitorRef, *, flush: bool) -> None:
+    """Ends a monitor; with `flush` a `Down` that is already queued goes too."""
+    target: Cell = ref.target
+    if target.watched_by is not None:
+        target.watched_by.pop(ref, None)
+    if watcher.watching is not None:
+        watcher.watching.discard(ref)
+    if flush and watcher.system:
+        kept = [m for m in watcher.system if not (isinstance(m, Down) and m.monitor is ref)]
+        watcher.system.clear()
+        watcher.system.extend(kept)
+
+
+def signal_exit(receiver: Cell, sender: Cell, reason: ExitReason) -> None:
+    """A link's exit signal reaches `receiver` (OTP's rules: trap it, ignore a normal one, or share the fate)."""
+    if receiver.reason is not None:
+        return
+    trapped = receiver.actor_class.trap_exit
+    if receiver.parent is sender:  # OTP: a parent's end is an order, also for those who trap exits
+        begin_exit(receiver, reason, brutal=isinstance(reason, Killed) and not trapped)
+    elif trapped:
+        receiver.push_system(Exit(sender.ref, reason))
+    elif not isinstance(reason, Normal):
+        begin_exit(receiver, reason)
+
+
+def begin_exit(cell: Cell, reason: ExitReason, *, brutal: bool = False) -> None:
+    """Starts the exit of `cell`. The first reason holds, but a kill overtakes an exit that is under way."""
+    if cell.status == "dead":
+        return
+    if cell.reason is not None:
+        if brutal and not cell.brutal:
+            cell.brutal = True
+            cell.reason = Killed()
+            if cell.terminator is not None:
+                cell.terminator.cancel()
+            else:
+                cell.terminator = cell.kernel.start_task(terminate(cell), cell, handler=False)
+        return
+    started = cell.status != "starting"
+    cell.reason = reason
+    cell.brutal = brutal
+    cell.status = "exiting"
+    actor = cell.actor
+    hook = None if brutal or not started or actor is None else actor.stop_hook()
+    if cell.task is None and not cell.owned:
+        if hook is None:
+            finish(cell)
+            return
+        result = _run_plain_hook(cell, hook)
+        if result is None:
+            finish(cell)
+            return
+        hook = lambda: result  # noqa: E731 - the hook turned out to be a coroutine: it is awaited in a task
+    cell.terminator = cell.kernel.start_task(terminate(cell, hook), cell, handler=False)
+
+
+def _run_plain_hook(cell: Cell, hook: Any) -> Any:
+    try:
+        return hook()
+    except BaseException as error:  # noqa: BLE001 - whatever on_stop raises becomes the exit reason
+        cell.reason = Crashed(error)
+        return None
+
+
+async def terminate(cell: Cell, hook: Any = None) -> None:
+    """Waits for what the actor still runs, gives `on_stop` its turn, and ends the actor."""
+    actor = cell.actor
+    try:
+        if not cell.brutal:
+            waits_for_handler = actor is not None and cell.actor_class.trap_exit
+            await _end_tasks(cell, cancel_handler=not waits_for_handler)
+        if hook is not None and not cell.brutal:
+            result = hook()
+            if result is not None:
+                await result
+    except asyncio.CancelledError as error:
+        if not cell.brutal:
+            cell.reason = Crashed(error)
+    except BaseException as error:  # noqa: BLE001 - whatever on_stop raises becomes the exit reason
+        cell.reason = Crashed(error)
+    if cell.brutal:
+        await _cut_off(cell)
+    finish(cell)
+
+
+async def _end_tasks(cell: Cell, *, cancel_handler: bool) -> None:
+    tasks = set(cell.owned or ())
+    for task in tasks:
+        task.cancel()
+    if cell.task is not None:
+        if cancel_handler:
+            cell.task.cancel()
+        tasks.add(cell.task)
+    tasks.discard(_current_task())
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+async def _cut_off(cell: Cell) -> None:
+    """A kill cannot be trapped: whoever swallows the cancellation gets it again, and is abandoned in the end."""
+    for _ in range(_CANCELS_BEFORE_ABANDON):
+        running = {t for t in (*(cell.owned or ()), cell.task) if t is not None and not t.done()}
+        running.discard(_current_task())
+        if not running:
+            return
+        for task in running:
+            task.cancel()
+        for _ in range(_PASSES_PER_CANCEL):
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                continue  # a second kill; this one is already as brutal as it gets
+    cell.kernel.events.publish(ActorAbandoned(cell.ref))
+
+
+def _current_task() -> Any:
+    return asyncio.current_task()
+
+
+def finish(cell: Cell) -> None:
+    """The end itself: everybody who depends on this actor hears of it, once."""
+    if cell.status == "dead":
+        return
+    kernel = cell.kernel
+    reason = cell.reason or Normal()
+    cell.reason = reason
+    cell.status = "dead"
+    kernel.forget(cell)
+    if cell.timers:
+        for timer in tuple(cell.timers):
+            timer.cancel()
+    _fail_waiting(cell, reason)
+    watchers, cell.watched_by = cell.watched_by, None
+    if watchers:
+        for ref, watcher in watchers.items():
+            if watcher.watching is not None:
+                watcher.watching.discard(ref)
+            watcher.push_system(Down(ref, cell.ref, reason))
+    watching, cell.watching = cell.watching, None
+    for ref in watching or ():
+        target: Cell = ref.target
+        if target.watched_by is not None:
+            target.watched_by.pop(ref, None)
+    linked, cell.links = cell.links, None
+    for other in linked or ():
+        if other.links is not None:
+            other.links.discard(cell)
+        kernel.queue_exit(other, cell, reason)
+    waiters, cell.stop_waiters = cell.stop_waiters, None
+    for waiter in waiters or ():
+        if not waiter.done():
+            waiter.set_result(True)
+    if kernel.events.has_subscribers:
+        kernel.events.publish(ActorExited(cell.ref, reason))
+    cell.actor = None
+    cell.waiting_on = None
+    kernel.work_off_exits()
+
+
+def _fail_waiting(cell: Cell, reason: ExitReason) -> None:
+    who = str(cell)
+    call, cell.call = cell.call, None
+    if call is not None and not call.reply.done():
+        call.reply.set_exception(ActorDeadError(who, reason))
+    pending, cell.pending = cell.pending, None
+    for reply in pending or ():
+        if not reply.done():
+            reply.set_exception(ActorDeadError(who, reason))
+    queue, cell.queue = cell.queue, None
+    cell.system = None
+    for item in queue or ():
+        if isinstance(item, Call):
+            if not item.reply.done():
+                item.reply.set_exception(ActorDeadError(who, reason))
+        elif isinstance(item, StopRequest) and item.waiter is not None and not item.waiter.done():
+            item.waiter.set_result(True)
+    for waiter in cell.room_waiters or ():
+        if not waiter.done():
+            waiter.set_result(None)
+    cell.room_waiters = None

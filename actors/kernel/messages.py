@@ -1,0 +1,91 @@
+"""What travels in mailboxes beside the users' own messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from actors.kernel.exits import ExitReason
+
+if TYPE_CHECKING:
+    from actors.kernel.ref import ActorRef
+
+
+class Ignore:
+    """Returned by `on_start`: this actor is not needed. `start` then yields no ref and nobody is left running."""
+
+    def __repr__(self) -> str:
+        return "IGNORE"
+
+
+IGNORE: Final = Ignore()
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A link's exit signal as a message, for an actor that traps exits."""
+
+    sender: ActorRef[Any]
+    reason: ExitReason
+
+
+class MonitorRef:
+    """Names one monitor. Compared by identity."""
+
+    __slots__ = ("target", "watcher")
+
+    def __init__(self, watcher: Any, target: Any) -> None:
+        self.watcher = watcher
+        self.target = target
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """Comes exactly once per monitor, when its actor has ended or was not there to begin with."""
+
+    monitor: MonitorRef
+    ref: ActorRef[Any]
+    reason: ExitReason
+
+
+class ReplyTo(Protocol):
+    """The part of asyncio's and concurrent.futures' futures that a reply needs."""
+
+    def done(self) -> bool: ...
+
+    def cancelled(self) -> bool: ...
+
+    def set_result(self, result: Any, /) -> None: ...
+
+    def set_exception(self, exception: Any, /) -> None: ...
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None: ...
+
+
+class Call:
+    """A message whose sender waits."""
+
+    __slots__ = ("message", "reply")
+
+    def __init__(self, message: Any, reply: ReplyTo) -> None:
+        self.message = message
+        self.reply = reply
+
+
+class StopRequest:
+    """`stop`: takes its turn behind what was queued before it."""
+
+    __slots__ = ("waiter",)
+
+    def __init__(self, waiter: ReplyTo | None) -> None:
+        self.waiter = waiter
+
+
+class Deferred:
+    """What `Actor.defer` returns: the work that will bring the reply."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self.work = work

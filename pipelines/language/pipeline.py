@@ -1,0 +1,122 @@
+"""A whole definition as one frozen value, its identity, and what it asks of and gives to its caller."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import cast
+
+from pydantic import Field, JsonValue
+
+from . import steps as step_models
+from .diagnostics import InvalidInputsError, nearest
+from .parts import InputSpec, OutputPath, Part
+from .steps import JsonMap, Step
+
+Outputs = tuple[str | OutputPath, ...] | dict[str, JsonValue] | None
+
+# Written back by to_yaml in this order; the rest follows in the order of the model.
+_TYPE_OF: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "list": (list, tuple),
+    "map": (dict,),
+}
+
+
+class Pipeline(Part):
+    """A checked definition. `implied_inputs` are names its templates use that nothing in it provides."""
+
+    name: str = Field(min_length=1, max_length=200)
+    description: str = ""
+    version: str = ""
+    inputs: dict[str, InputSpec] = {}
+    steps: tuple[Step, ...] = Field(min_length=1)
+    outputs: Outputs = None
+    defaults: JsonMap = {}
+    global_vars: JsonMap = {}
+    variables: JsonMap = {}
+    workspace_dir: str | None = None
+    implied_inputs: tuple[str, ...] = ()
+    gemini_functions: JsonMap = {}
+    environment: JsonMap = {}
+    metadata: JsonValue = None
+    input: JsonValue = None
+    output_dir: str | None = None
+    checkpoint_dir: str | None = None
+    checkpoint_enabled: bool = False
+    claude_auth: JsonValue = None
+    resource_limits: JsonValue = None
+    hooks: JsonValue = None
+    agents: JsonValue = None
+    mcp_servers: JsonValue = None
+    memory_config: JsonValue = None
+    enable_skills: JsonValue = None
+    enable_context_management: JsonValue = None
+    setting_sources: JsonValue = None
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of the canonical JSON: the same for two texts that mean the same."""
+        content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def required_inputs(self) -> tuple[str, ...]:
+        """Names a run must be given: declared without default, then implied."""
+        declared = [name for name, spec in self.inputs.items() if spec.is_required]
+        return (*declared, *(name for name in self.implied_inputs if name not in self.inputs))
+
+
+def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The run's inputs: defaults filled in, text turned into the declared type (`"5"` -> 5).
+
+    Raises `InvalidInputsError` with every problem: missing, unknown (nearest name), wrong type, not in enum.
+    """
+    known = {*pipeline.inputs, *pipeline.implied_inputs}
+    problems: list[str] = []
+    values: dict[str, JsonValue] = {}
+    for name in given:
+        if name not in known:
+            match = nearest(name, known)
+            hint = f"did you mean '{match}'" if match else f"known are: {', '.join(sorted(known)) or 'none'}"
+            problems.append(f"'{name}' is not an input ({hint})")
+    for name in pipeline.required_inputs:
+        if name not in given:
+            problems.append(f"'{name}' is required")
+    for name, spec in pipeline.inputs.items():
+        if name not in given:
+            values[name] = spec.default
+            continue
+        try:
+            values[name] = _fit(given[name], spec)
+        except ValueError as error:
+            problems.append(f"'{name}' {error}")
+    if problems:
+        raise InvalidInputsError(pipeline.name, problems)
+    return values | {name: given[name] for name in pipeline.implied_inputs if name in given}
+
+
+def _fit(value: JsonValue, spec: InputSpec) -> JsonValue:
+    if isinstance(value, str) and spec.type not in {"any", "string"}:
+        try:
+            value = cast(JsonValue, json.loads(value))
+        except ValueError:
+            raise ValueError(f"must be of type {spec.type}, got the text {value[:60]!r}") from None
+    wanted = _TYPE_OF.get(spec.type)
+    wrong_bool = isinstance(value, bool) and spec.type in {"integer", "number"}
+    if wanted is not None and value is not None and (wrong_bool or not isinstance(value, wanted)):
+        raise ValueError(f"must be of type {spec.type}, got {type(value).__name__}")
+    if spec.enum and value not in spec.enum:
+        raise ValueError(f"must be one of {json.dumps(list(spec.enum))}")
+    return value
+
+
+for _model in (step_models.ForLoopStep, step_models.PipelineStep):
+    _model.model_rebuild(_types_namespace={**vars(step_models), "Pipeline": Pipeline})
+Pipeline.model_rebuild(force=True)

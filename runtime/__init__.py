@@ -1,0 +1,1 @@
+"""The running node: settings, daemon, socket gateway, command line, metrics endpoint. Knows every floor below."""

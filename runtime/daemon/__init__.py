@@ -1,0 +1,29 @@
+"""The node as a process: one instance a socket, readiness, signals, logs, systemd."""
+
+from runtime.daemon.detach import DetachedStart, StartFailed, start_detached
+from runtime.daemon.exits import (
+    EXIT_ALREADY_RUNNING,
+    EXIT_BAD_CONFIG,
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_STATE_UNUSABLE,
+    DaemonError,
+)
+from runtime.daemon.lock import AlreadyRunningError, InstanceLock
+from runtime.daemon.process import NodeLike, run_daemon
+
+__all__ = [
+    "EXIT_ALREADY_RUNNING",
+    "EXIT_BAD_CONFIG",
+    "EXIT_FAILED",
+    "EXIT_OK",
+    "EXIT_STATE_UNUSABLE",
+    "AlreadyRunningError",
+    "DaemonError",
+    "DetachedStart",
+    "InstanceLock",
+    "NodeLike",
+    "StartFailed",
+    "run_daemon",
+    "start_detached",
+]

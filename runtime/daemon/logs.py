@@ -1,0 +1,87 @@
+"""The node's log: structlog as JSON lines, into a rotated file when detached, to stderr in the foreground.
+
+Records of the standard library's logging (uvicorn, the SDKs) go through the same chain.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+
+from runtime.settings import LoggingSettings
+
+
+def configure_logging(settings: LoggingSettings, target: Path, *, stderr: Literal["no", "json", "text"]) -> None:
+    """Sends all logging of this process to the file `target` (rotated), and to stderr too when asked.
+
+    Raises `OSError` when the file cannot be opened. May be called again to change the level.
+    """
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    json_lines = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    file = logging.handlers.RotatingFileHandler(
+        target, maxBytes=settings.max_bytes, backupCount=settings.backups, encoding="utf-8", errors="replace"
+    )
+    handlers: list[tuple[logging.Handler, list[Any]]] = [(file, json_lines)]
+    if stderr == "json":
+        handlers.append((logging.StreamHandler(sys.stderr), json_lines))
+    elif stderr == "text":
+        rendering = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        handlers.append((logging.StreamHandler(sys.stderr), rendering))
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+        old.close()
+    for handler, rendering in handlers:
+        handler.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=shared,
+                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+            )
+        )
+        root.addHandler(handler)
+    root.setLevel(settings.level.upper())
+    # These say on "info" what our own events say better, once a request.
+    for chatty in ("httpx", "httpcore", "uvicorn.access", "google_genai", "anthropic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def tail(path: Path, lines: int) -> list[str]:
+    """The last `lines` lines of a file (fewer when there are fewer; none when it is missing)."""
+    if lines <= 0:
+        return []
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            position = file.tell()
+            block = b""
+            while position > 0 and block.count(b"\n") <= lines:
+                step = min(65_536, position)
+                position -= step
+                file.seek(position)
+                block = file.read(step) + block
+    except FileNotFoundError:
+        return []
+    return block.decode("utf-8", errors="replace").splitlines()[-lines:]

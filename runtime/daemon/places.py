@@ -1,0 +1,62 @@
+"""What must hold on disk before a node starts: private directories, room to write, a socket path that fits."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from runtime.daemon.exits import EXIT_BAD_CONFIG, EXIT_STATE_UNUSABLE, DaemonError
+from runtime.settings import Settings, make_private
+
+LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on BSD and macOS, 108 on Linux, one for the end
+PROBE_BYTES = 65_536
+
+
+def prepare_places(settings: Settings) -> None:
+    """Makes the directories of the node and checks that they can be used; raises `DaemonError` with the fix."""
+    if len(os.fsencode(settings.socket_path)) > LONGEST_SOCKET_PATH:
+        raise DaemonError(
+            f"the socket path {settings.socket_path} is longer than {LONGEST_SOCKET_PATH} bytes, which Unix sockets "
+            "do not allow; set socket_path (EVOPIPE_SOCKET_PATH) to a shorter one.",
+            EXIT_BAD_CONFIG,
+        )
+    _private("state directory", settings.state_dir, "EVOPIPE_STATE_DIR")
+    _private("directory of the socket", settings.socket_path.parent, "EVOPIPE_SOCKET_PATH")
+    _probe(settings.state_dir)
+    try:
+        settings.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DaemonError(
+            f"the workspace {settings.workspace} cannot be made: {error.strerror}; set EVOPIPE_WORKSPACE.",
+            EXIT_STATE_UNUSABLE,
+        ) from error
+
+
+def _private(what: str, directory: Path, variable: str) -> None:
+    try:
+        make_private(directory)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DaemonError(
+            f"the {what} {directory} cannot be used: {reason}. Correct that, or set {variable}.",
+            EXIT_STATE_UNUSABLE,
+        ) from error
+
+
+def _probe(directory: Path) -> None:
+    """Writes and syncs a little: a full disk is better told now than in the middle of a run."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(b"\0" * PROBE_BYTES)
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full" if full else (error.strerror or str(error))
+        fix = "make room" if full else "make it writable"
+        raise DaemonError(
+            f"the state directory {directory} cannot be written: {reason}; {fix}, or set EVOPIPE_STATE_DIR.",
+            EXIT_STATE_UNUSABLE,
+        ) from error

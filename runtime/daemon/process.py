@@ -1,0 +1,239 @@
+"""The life of the node's process: check the places, take the lock, start, serve, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from actors.kernel import Kernel
+from runtime.daemon.detach import report_failure, report_ready
+from runtime.daemon.exits import EXIT_BAD_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_STATE_UNUSABLE, DaemonError
+from runtime.daemon.lock import InstanceLock
+from runtime.daemon.logs import configure_logging
+from runtime.daemon.notify import Notifier
+from runtime.daemon.places import prepare_places
+from runtime.daemon.signals import arm_last_resort, handled_signals
+from runtime.settings import Settings, SettingsError, load_settings
+from runtime.shutdown import ShutdownRequest
+
+START_DEADLINE_S = 25.0
+STOP_DEADLINE_S = 10.0
+URGENT_STOP_DEADLINE_S = 1.0
+LEFTOVER_THREADS_S = 5.0
+
+
+class NodeLike(Protocol):
+    """What the process asks of a node (`runtime.node.Node`)."""
+
+    kernel: Kernel
+    shutdown: ShutdownRequest
+
+    async def start(self) -> None:
+        """Returns when the whole tree is up and the socket answers."""
+        ...
+
+    async def drain(self, timeout_s: float) -> None:
+        """Accepts no new runs and waits for the running ones, at most `timeout_s`. Safe to cancel."""
+        ...
+
+    async def stop(self) -> None:
+        """Stops the tree in reverse order; what has not finished stays resumable. Safe after a failed start."""
+        ...
+
+    async def reload(self, settings: Settings) -> None:
+        """Takes over what can change while running."""
+        ...
+
+    async def trigger_node_switch(self, reason: str, who: str) -> None:
+        """Triggers the node kill switch."""
+        ...
+
+
+def run_daemon(*, ready_fd: int | None = None, factory: Callable[[Settings], NodeLike] | None = None) -> int:
+    """Runs a node in this process until it is told to end; returns the exit code.
+
+    With `ready_fd` (detached) readiness or the failure is reported there and the log goes to its file only;
+    without it, the log goes to stderr too. `factory` makes the node inside the running loop (default:
+    `runtime.node.Node`).
+    """
+    try:
+        settings = _settings()
+        prepare_places(settings)
+        with InstanceLock.for_socket(settings.socket_path), _state_lock(settings):
+            _configure_log(settings, detached=ready_fd is not None)
+            code = asyncio.run(_serve(settings, factory or _node, ready_fd))
+            # A thread that hangs must not keep a stopped node from ending.
+            arm_last_resort(LEFTOVER_THREADS_S)
+            return code
+    except DaemonError as error:
+        if ready_fd is not None:
+            report_failure(ready_fd, error.message, error.exit_code)
+        sys.stderr.write(f"evopipe: {error.message}\n")
+        return error.exit_code
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise DaemonError(f"the settings cannot be used:\n{error}", EXIT_BAD_CONFIG) from error
+
+
+def _state_lock(settings: Settings) -> InstanceLock:
+    # Two sockets must not lead to one journal.
+    return InstanceLock(settings.state_dir / "node.lock", settings.state_dir)
+
+
+def _configure_log(settings: Settings, *, detached: bool) -> None:
+    style = "no" if detached else ("text" if sys.stderr.isatty() else "json")
+    try:
+        configure_logging(settings.logging, settings.log_file, stderr=style)
+    except OSError as error:
+        raise DaemonError(
+            f"the log {settings.log_file} cannot be opened: {error.strerror}.", EXIT_STATE_UNUSABLE
+        ) from error
+
+
+def _node(settings: Settings) -> NodeLike:
+    from runtime.node import Node  # noqa: PLC0415 - a bad setting or a second node is told without loading the SDKs
+
+    return Node(settings)
+
+
+async def _serve(settings: Settings, factory: Callable[[Settings], NodeLike], ready_fd: int | None) -> int:
+    log = structlog.stdlib.get_logger("evopipe.daemon")
+    notifier = Notifier()
+    node = factory(settings)
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def in_background(action: Callable[[], object], name: str) -> None:
+        async def guarded() -> None:
+            try:
+                await action()  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+            except Exception as error:  # noqa: BLE001 - a signal has no caller to tell; the node must stay up
+                log.error(f"{name}_failed", error=str(error), error_type=type(error).__name__)
+
+        task = asyncio.ensure_future(guarded())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def reload() -> None:
+        await _reload(node, notifier, ready_fd is not None)
+
+    async def trigger() -> None:
+        await node.trigger_node_switch("SIGUSR1", "signal")
+
+    with handled_signals(
+        loop,
+        node.shutdown,
+        on_reload=lambda: in_background(reload, "reload"),
+        on_kill_switch=lambda: in_background(trigger, "kill_switch"),
+    ):
+        await _start(node, log)
+        if ready_fd is not None:
+            report_ready(ready_fd)
+        notifier.ready()
+        log.info("node_ready", socket=str(settings.socket_path), state_dir=str(settings.state_dir))
+        if notifier.watchdog_interval_s is not None:
+            interval = notifier.watchdog_interval_s
+            in_background(lambda: _pet_watchdog(notifier, interval), "watchdog")
+        await node.shutdown.draining.wait()
+        notifier.stopping()
+        await _drain_and_stop(node, notifier, settings, log)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if node.shutdown.failure is not None:
+        sys.stderr.write(f"evopipe: {node.shutdown.failure}\n")
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+async def _start(node: NodeLike, log: structlog.stdlib.BoundLogger) -> None:
+    try:
+        async with asyncio.timeout(START_DEADLINE_S):
+            await node.start()
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is told to whoever started us
+        log.error("node_start_failed", exc_info=True)
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(STOP_DEADLINE_S):
+                await node.stop()
+        what = f"not ready within {START_DEADLINE_S:g} s" if isinstance(error, TimeoutError) else _cause(error)
+        raise DaemonError(f"the node did not start: {what}.", EXIT_FAILED) from error
+
+
+def _cause(error: BaseException) -> str:
+    """The sentence of the innermost cause: "address in use" says more than "child failed to start"."""
+    seen: set[int] = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        inner = error.__cause__ or getattr(error, "exception", None) or getattr(error, "reason", None)
+        inner = getattr(inner, "exception", inner)
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    return str(error).rstrip(".") or type(error).__name__
+
+
+async def _drain_and_stop(
+    node: NodeLike, notifier: Notifier, settings: Settings, log: structlog.stdlib.BoundLogger
+) -> None:
+    drain_s = settings.limits.drain_s
+    if not node.shutdown.now.is_set():
+        log.info("node_draining", drain_s=drain_s)
+        notifier.status(f"draining for at most {drain_s:g} s")
+        notifier.extend(drain_s + STOP_DEADLINE_S)
+        await _unless_urgent(node.drain(drain_s), node.shutdown, drain_s + 1.0, log)
+    urgent = node.shutdown.now.is_set()
+    await _bounded(node.stop(), URGENT_STOP_DEADLINE_S if urgent else STOP_DEADLINE_S, log)
+    log.info("node_stopped", urgent=urgent, failure=node.shutdown.failure)
+
+
+async def _unless_urgent(
+    work: object, shutdown: ShutdownRequest, deadline_s: float, log: structlog.stdlib.BoundLogger
+) -> None:
+    task = asyncio.ensure_future(work)  # type: ignore[call-overload]  # pyright: ignore
+    urgent = asyncio.ensure_future(shutdown.now.wait())
+    await asyncio.wait({task, urgent}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
+    for pending in (task, urgent):
+        pending.cancel()
+    results = await asyncio.gather(task, return_exceptions=True)
+    if isinstance(results[0], Exception):
+        log.error("drain_failed", error=str(results[0]))
+
+
+async def _bounded(work: object, deadline_s: float, log: structlog.stdlib.BoundLogger) -> None:
+    try:
+        async with asyncio.timeout(deadline_s):
+            await work  # type: ignore[misc]  # pyright: ignore
+    except Exception as error:  # noqa: BLE001 - the process ends either way; what is recorded is on disk
+        log.error("stop_failed", error=str(error) or type(error).__name__)
+
+
+async def _pet_watchdog(notifier: Notifier, interval_s: float) -> None:
+    while True:
+        notifier.watchdog()
+        await asyncio.sleep(interval_s)
+
+
+async def _reload(node: NodeLike, notifier: Notifier, detached: bool) -> None:
+    log = structlog.stdlib.get_logger("evopipe.daemon")
+    notifier.reloading()
+    try:
+        settings = await asyncio.to_thread(load_settings)
+        _configure_log(settings, detached=detached)
+        await node.reload(settings)
+    except (SettingsError, DaemonError) as error:
+        log.error("reload_refused", problems=str(error).splitlines(), kept="the former settings")
+        notifier.status("settings refused, the former ones are kept")
+    else:
+        log.info("reloaded", file=str(settings.config_file))
+        notifier.status("serving")
+    finally:
+        notifier.ready()

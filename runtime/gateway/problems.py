@@ -1,0 +1,83 @@
+"""Errors as they cross the socket: a stable code, one sentence, details. Never a stack trace.
+
+    ApiError(status, code, message, details)
+
+Kernel errors become answers here too, so that no endpoint repeats the mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.kernel import ActorDeadError, CallTimeout, KernelError, MailboxFull, MaxChildren
+from runtime.gateway.wire import WireResponse
+
+_log = structlog.stdlib.get_logger("evopipe.gateway")
+
+
+class ApiError(Exception):
+    """An answer that is not a success."""
+
+    def __init__(self, status: int, code: str, message: str, details: Sequence[object] = ()) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = tuple(details)
+        super().__init__(message)
+
+    def response(self) -> Response:
+        """The JSON answer {"error": {code, message, details}}."""
+        headers: dict[str, str] = {}
+        if self.status in (413, 408):
+            headers["connection"] = "close"  # the rest of the request has not been read and will not be
+        if self.status in (429, 503):
+            headers["retry-after"] = "1"
+        body = {"error": {"code": self.code, "message": self.message, "details": list(self.details)}}
+        return WireResponse(body, status_code=self.status, headers=headers)
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """The answer that fits `error`; what is not foreseen is logged with its trace and answered as "internal"."""
+    match error:
+        case ApiError():
+            return error
+        case HTTPException():
+            return ApiError(error.status_code, _http_code(error.status_code), _http_message(error))
+        case ActorDeadError():
+            return ApiError(
+                503, "unavailable", f"a part of the node is restarting ({error.who}); try again in a moment."
+            )
+        case MailboxFull() | MaxChildren():
+            return ApiError(503, "busy", f"the node has no room for more at the moment: {error}.")
+        case CallTimeout() | TimeoutError():
+            return ApiError(504, "timeout", "the node did not answer in time; what was begun goes on.")
+        case KernelError():
+            _log.error("request_failed", exc_info=error)
+            return ApiError(500, "internal", f"the node could not do this: {error}.")
+        case _:
+            _log.error("request_failed", exc_info=error)
+            return ApiError(
+                500, "internal", f"an error of the node itself ({type(error).__name__}); `evopipe logs` shows it."
+            )
+
+
+async def answer_http_exception(_request: Request, error: Exception) -> Response:
+    """Starlette's own errors (no such path, wrong method) in our form."""
+    return as_api_error(error).response()
+
+
+def _http_code(status: int) -> str:
+    return {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
+
+
+def _http_message(error: HTTPException) -> str:
+    if error.status_code == 404:
+        return "there is nothing at this path; GET /openapi.json lists what there is."
+    if error.status_code == 405:
+        return "this path does not take this method; GET /openapi.json lists what there is."
+    return f"{error.detail}."

@@ -1,0 +1,65 @@
+"""Values of the node as JSON: dataclasses, pydantic models, decimals, paths and the like become plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Set
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any, cast
+
+from pydantic import BaseModel
+from starlette.responses import Response
+
+DEEPEST = 100
+
+
+def to_wire(value: object, _depth: int = 0) -> Any:
+    """A JSON value that says what `value` says. Money stays exact (text); what JSON has no word for becomes text."""
+    if _depth > DEEPEST:
+        return "..."
+    below = _depth + 1
+    match value:
+        case None | bool() | int() | str():
+            return value.value if isinstance(value, Enum) else value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Enum():
+            return to_wire(value.value, below)
+        case Decimal() | PurePath():
+            return str(value)
+        case BaseModel():
+            return to_wire(value.model_dump(), below)
+        case Mapping():
+            items = cast("Mapping[object, object]", value).items()
+            return {str(key): to_wire(item, below) for key, item in items}
+        case Set():
+            return sorted((to_wire(item, below) for item in cast("Set[object]", value)), key=str)
+        case list() | tuple():
+            return [to_wire(item, below) for item in cast("list[object] | tuple[object, ...]", value)]
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {
+                field.name: to_wire(getattr(value, field.name), below)
+                for field in dataclasses.fields(value)
+                if not field.name.startswith("_")
+            }
+        case _:
+            return str(value)
+
+
+def encode(value: object) -> str:
+    """`value` as one line of JSON. ASCII only, so that lone surrogates from a model's answer cannot fail."""
+    return json.dumps(to_wire(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+class WireResponse(Response):
+    """A JSON answer through `to_wire`."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return (encode(content) + "\n").encode("ascii")

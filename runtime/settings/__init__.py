@@ -1,0 +1,37 @@
+"""The node's settings: one frozen value read from YAML and the environment, with errors that name file and line."""
+
+from runtime.settings.errors import Problem, SettingsError
+from runtime.settings.loading import config_path, load_settings
+from runtime.settings.model import (
+    JournalSettings,
+    LimitSettings,
+    LoggingSettings,
+    MetricsSettings,
+    OfflineSettings,
+    ProvidersSettings,
+    RouteName,
+    RoutesSettings,
+    Settings,
+    VendorSettings,
+)
+from runtime.settings.places import make_private
+from runtime.settings.shipped import shipped_text
+
+__all__ = [
+    "JournalSettings",
+    "LimitSettings",
+    "LoggingSettings",
+    "MetricsSettings",
+    "OfflineSettings",
+    "Problem",
+    "ProvidersSettings",
+    "RouteName",
+    "RoutesSettings",
+    "Settings",
+    "SettingsError",
+    "VendorSettings",
+    "config_path",
+    "load_settings",
+    "make_private",
+    "shipped_text",
+]

@@ -1,0 +1,176 @@
+"""Layers the shipped defaults, the user's file and the environment into one `Settings`.
+
+Each leaf remembers which layer it came from, so that an error names the file and line, or the variable, to change.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from runtime.settings.errors import Problem, SettingsError
+from runtime.settings.model import Settings
+from runtime.settings.places import default_config, default_socket, default_state_dir
+from runtime.settings.shipped import shipped_text
+from runtime.settings.wording import problems_of
+from runtime.settings.yaml_places import (
+    LARGEST_CONFIG_BYTES,
+    KeyPath,
+    Place,
+    UnreadableYamlError,
+    read_yaml,
+)
+
+PREFIX = "EVOPIPE_"
+RESERVED = frozenset({"EVOPIPE_CONFIG"})
+PATH_KEYS = ("state_dir", "socket_path", "workspace")
+
+
+@dataclass(slots=True)
+class Layers:
+    """The merged values and where each key was last set."""
+
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    sources: dict[KeyPath, tuple[str, Place | None]] = field(
+        default_factory=dict[KeyPath, tuple[str, Place | None]]
+    )
+
+    def source_of(self, path: KeyPath) -> tuple[str, Place | None]:
+        """The source of the key, or of the nearest key above it."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.sources:
+                return self.sources[path[:length]]
+        return "settings", None
+
+
+def config_path(environ: Mapping[str, str] | None = None) -> Path | None:
+    """The user's settings file: EVOPIPE_CONFIG (which must exist when named), else the XDG place if there is one."""
+    env = os.environ if environ is None else environ
+    named = env.get("EVOPIPE_CONFIG", "")
+    if named:
+        return Path(named).expanduser()
+    usual = default_config(env)
+    return usual if usual.exists() else None
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Reads and checks the settings; raises `SettingsError` with every problem found.
+
+    `path` wins over EVOPIPE_CONFIG. Reads no key of any provider and makes no directory.
+    """
+    env = os.environ if environ is None else environ
+    file = path if path is not None else config_path(env)
+    layers = Layers()
+    _add_yaml(layers, "config/evopipe.yaml (shipped)", shipped_text("evopipe.yaml"))
+    if file is not None:
+        _add_yaml(layers, str(file), _read(file))
+    problems = _add_environment(layers, env)
+    values = _with_paths(layers, env, file)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError((*problems, *problems_of(error, layers.source_of))) from error
+    if problems:
+        raise SettingsError(tuple(problems))
+    return settings
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > LARGEST_CONFIG_BYTES:
+            raise SettingsError((_whole_file(file, "the file is too large for settings", "at most 1 MB"),))
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError((_whole_file(file, f"byte {error.start} is not UTF-8", "UTF-8 text"),)) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError((_whole_file(file, f"cannot be read: {reason}", "a readable file"),)) from error
+
+
+def _whole_file(file: Path, message: str, expected: str) -> Problem:
+    return Problem(
+        str(file), None, None, "", f"{message}.", expected, "correct the file, or the path in EVOPIPE_CONFIG."
+    )
+
+
+def _add_yaml(layers: Layers, source: str, text: str) -> None:
+    try:
+        values, places = read_yaml(text)
+    except UnreadableYamlError as error:
+        line, column = (error.place.line, error.place.column) if error.place else (None, None)
+        problem = Problem(
+            source, line, column, "", f"{error.message}.", "YAML key: value pairs", "correct that line."
+        )
+        raise SettingsError((problem,)) from error
+    _merge(layers.values, values)
+    for path, place in places.items():
+        layers.sources[path] = (source, place)
+
+
+def _add_environment(layers: Layers, environ: Mapping[str, str]) -> list[Problem]:
+    problems: list[Problem] = []
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in RESERVED:
+            continue
+        path = tuple(part.lower() for part in name.removeprefix(PREFIX).split("__"))
+        try:
+            value: Any = yaml.safe_load(environ[name])
+        except yaml.YAMLError:
+            value = environ[name]
+        if isinstance(value, (dict, list)):
+            problems.append(
+                Problem(
+                    name, None, None, ".".join(path), "holds a structure.", "one value", f"set {name}__<KEY>."
+                )
+            )
+            continue
+        nested: Any = value
+        for part in reversed(path):
+            nested = {part: nested}
+        _merge(layers.values, nested)
+        layers.sources[path] = (f"variable {name}", None)
+    return problems
+
+
+def _with_paths(layers: Layers, environ: Mapping[str, str], file: Path | None) -> dict[str, Any]:
+    values = dict(layers.values)
+    if values.get("state_dir") is None:
+        values["state_dir"] = default_state_dir(environ)
+    if values.get("socket_path") is None:
+        values["socket_path"] = default_socket(environ)
+    if values.get("workspace") is None:
+        values["workspace"] = Path(str(values["state_dir"])) / "workspace"
+    for key in PATH_KEYS:
+        values[key] = _absolute(values[key], layers.source_of((key,))[0], file)
+    for vendor in ("anthropic", "gemini"):
+        section: Any = values.get("providers", {}).get(vendor)
+        if isinstance(section, dict) and "api_key_file" in section:
+            source, _ = layers.source_of(("providers", vendor, "api_key_file"))
+            section["api_key_file"] = _absolute(section["api_key_file"], source, file)  # pyright: ignore[reportUnknownArgumentType]
+    values["config_file"] = file.absolute() if file is not None else None
+    return values
+
+
+def _absolute(value: Any, source: str, file: Path | None) -> Any:
+    """A path in the file is relative to the file; one from the environment, to the caller's directory."""
+    if not isinstance(value, (str, Path)):
+        return value
+    base = file.absolute().parent if file is not None and source == str(file) else Path.cwd()
+    return base / Path(value).expanduser()
+
+
+def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
+    for key, value in new.items():
+        present = into.get(key)
+        if isinstance(present, dict) and isinstance(value, dict):
+            _merge(present, value)  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(present, dict) and value is None:
+            continue  # an empty section ("metrics:") changes nothing
+        else:
+            into[key] = value

@@ -1,0 +1,86 @@
+"""Pydantic's findings in our words: place, key, what was expected, how to put it right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from runtime.settings.errors import Problem
+from runtime.settings.model import Settings
+from runtime.settings.yaml_places import KeyPath, Place
+
+SourceOf = Callable[[KeyPath], tuple[str, Place | None]]
+
+EXPECTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "string_type": "text",
+    "path_type": "a path",
+    "model_type": "a section with keys",
+}
+
+
+def problems_of(error: ValidationError, source_of: SourceOf) -> tuple[Problem, ...]:
+    """One `Problem` for each finding, in the order of the keys."""
+    found: list[Problem] = []
+    for item in error.errors(include_url=False):
+        path = tuple(str(part) for part in item["loc"])
+        source, place = source_of(path)
+        message, expected, fix = _words(item["type"], path, item["msg"], item.get("ctx", {}))
+        found.append(
+            Problem(
+                source=source,
+                line=place.line if place else None,
+                column=place.column if place else None,
+                key=".".join(path),
+                message=message,
+                expected=expected,
+                fix=fix,
+            )
+        )
+    return tuple(found)
+
+
+def _words(kind: str, path: KeyPath, message: str, context: dict[str, Any]) -> tuple[str, str, str]:
+    if kind == "extra_forbidden":
+        known = known_keys(path[:-1])
+        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+        fix = f"write {near[0]!r}." if near else "remove it."
+        return f"there is no setting {path[-1]!r} here.", f"one of {', '.join(known)}", fix
+    if kind == "literal_error":
+        return "not one of the allowed values.", str(context.get("expected")), "choose one of these."
+    if kind == "missing":
+        return "is missing.", "a value", "set it."
+    if kind in EXPECTED:
+        return "has the wrong type.", EXPECTED[kind], f"give {EXPECTED[kind]}."
+    bounds = {
+        "greater_than": ("gt", "more than"),
+        "greater_than_equal": ("ge", "at least"),
+        "less_than": ("lt", "less than"),
+        "less_than_equal": ("le", "at most"),
+    }
+    if kind in bounds:
+        key, words = bounds[kind]
+        return "is out of range.", f"{words} {context.get(key)}", f"give a value of {words} {context.get(key)}."
+    if kind == "value_error" and path[-1:] == ("host",):
+        return f"{context.get('error')}.", "127.0.0.1, ::1 or localhost", "use 127.0.0.1 and a local scraper or proxy."
+    return f"{message}.", "a valid value", "correct it."
+
+
+def known_keys(section: KeyPath) -> list[str]:
+    """The keys that a section of the settings has, in their order."""
+    model: type[BaseModel] = Settings
+    for part in section:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return [name for name in model.model_fields if name != "config_file"]

@@ -1,0 +1,77 @@
+"""YAML to plain values plus the place of every key, so that an error can name its line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+KeyPath = tuple[str, ...]
+LARGEST_CONFIG_BYTES = 1_000_000
+DEEPEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a text, counted from 1."""
+
+    line: int
+    column: int
+
+
+class UnreadableYamlError(Exception):
+    """Not YAML, or YAML that settings do not use; `place` says where when that is known."""
+
+    def __init__(self, message: str, place: Place | None) -> None:
+        self.message = message
+        self.place = place
+        super().__init__(message)
+
+
+def read_yaml(text: str) -> tuple[dict[str, Any], dict[KeyPath, Place]]:
+    """The mapping in `text` and the place of each of its keys. Raises `UnreadableYamlError`.
+
+    Aliases are refused: settings have no use for them, and they are how YAML bombs are made.
+    """
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise UnreadableYamlError("aliases (*name) are not used in settings", _place(event.start_mark))
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise UnreadableYamlError(
+            f"this is not valid YAML: {error.problem or error.context}", _place(mark)
+        ) from error
+    except yaml.YAMLError as error:
+        raise UnreadableYamlError(f"this is not valid YAML: {error}", None) from error
+    if root is None or (isinstance(root, yaml.ScalarNode) and root.value == ""):
+        return {}, {}
+    if not isinstance(root, yaml.MappingNode):
+        raise UnreadableYamlError("the file holds no mapping of keys to values", _place(root.start_mark))
+    places: dict[KeyPath, Place] = {}
+    _note_places(root, (), places)
+    loaded: Any = yaml.SafeLoader(text).get_data()
+    return loaded, places
+
+
+def _note_places(node: yaml.Node, path: KeyPath, places: dict[KeyPath, Place]) -> None:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    if len(path) >= DEEPEST:
+        raise UnreadableYamlError("nested too deeply for settings", _place(node.start_mark))
+    for key_node, value_node in node.value:
+        key = (*path, str(key_node.value))
+        if key in places:
+            first = places[key]
+            raise UnreadableYamlError(
+                f"the key {'.'.join(key)!r} is there twice (first in line {first.line})",
+                _place(key_node.start_mark),
+            )
+        places[key] = _place(key_node.start_mark) or Place(1, 1)
+        _note_places(value_node, key, places)
+
+
+def _place(mark: Any) -> Place | None:
+    return None if mark is None else Place(line=mark.line + 1, column=mark.column + 1)

@@ -1,0 +1,58 @@
+"""What a child spec and a supervisor's options must look like; checked before anything starts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from actors.kernel import Actor, ChildSpec, InvalidChildSpecError
+from actors.kernel.child import ChildType, Restart
+from supervisors.strategy import AUTO_SHUTDOWNS, STRATEGIES
+
+
+def check_spec(spec: Any) -> None:
+    """Raises `InvalidChildSpecError` naming the field and the rule it breaks."""
+    if not isinstance(spec, ChildSpec):
+        raise InvalidChildSpecError(spec, "spec", "must be a ChildSpec")
+    if not isinstance(spec.id, str) or not spec.id:  # pyright: ignore[reportUnnecessaryIsInstance] - callers are untyped too
+        raise InvalidChildSpecError(spec.id, "id", "must be a non-empty string")
+    if not (isinstance(spec.actor_class, type) and issubclass(spec.actor_class, Actor)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidChildSpecError(spec.id, "actor_class", "must be a subclass of Actor")
+    if spec.restart not in get_args(Restart):
+        raise InvalidChildSpecError(spec.id, "restart", f"must be one of {', '.join(get_args(Restart))}")
+    if spec.type not in get_args(ChildType):
+        raise InvalidChildSpecError(spec.id, "type", f"must be one of {', '.join(get_args(ChildType))}")
+    if not _is_shutdown_policy(spec.shutdown):
+        raise InvalidChildSpecError(spec.id, "shutdown", "must be seconds >= 0, 'brutal_kill' or 'infinity'")
+    if spec.significant and spec.restart == "permanent":
+        raise InvalidChildSpecError(spec.id, "significant", "a permanent child cannot be significant")
+    if spec.start_timeout_s is not None and spec.start_timeout_s <= 0:
+        raise InvalidChildSpecError(spec.id, "start_timeout_s", "must be more than 0 seconds")
+
+
+def _is_shutdown_policy(shutdown: Any) -> bool:
+    if shutdown is None or shutdown in ("brutal_kill", "infinity"):
+        return True
+    return isinstance(shutdown, int | float) and not isinstance(shutdown, bool) and shutdown >= 0
+
+
+def check_specs(specs: Iterable[Any]) -> None:
+    """Checks every spec and that ids are unique."""
+    seen: set[str] = set()
+    for spec in specs:
+        check_spec(spec)
+        if spec.id in seen:
+            raise InvalidChildSpecError(spec.id, "id", "must be unique among its siblings")
+        seen.add(spec.id)
+
+
+def check_options(strategy: str, auto_shutdown: str, max_restarts: int, max_seconds: float) -> None:
+    """Checks a supervisor's own options."""
+    if strategy not in STRATEGIES:
+        raise InvalidChildSpecError("supervisor", "strategy", f"must be one of {', '.join(STRATEGIES)}")
+    if auto_shutdown not in AUTO_SHUTDOWNS:
+        raise InvalidChildSpecError("supervisor", "auto_shutdown", f"must be one of {', '.join(AUTO_SHUTDOWNS)}")
+    if max_restarts < 0:
+        raise InvalidChildSpecError("supervisor", "max_restarts", "must be 0 or more")
+    if max_seconds <= 0:
+        raise InvalidChildSpecError("supervisor", "max_seconds", "must be more than 0")

@@ -1,0 +1,281 @@
+"""`Supervisor`: a fixed, ordered set of children, restarted by one of OTP's three strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from actors.kernel import (
+    Actor,
+    ActorRef,
+    AlreadyPresent,
+    AlreadyStarted,
+    ChildCounts,
+    ChildInfo,
+    ChildRestarted,
+    ChildRunning,
+    ChildSpec,
+    CountChildren,
+    DeleteChild,
+    Exit,
+    ExitReason,
+    KernelError,
+    NotFound,
+    RestartChild,
+    Shutdown,
+    StartChild,
+    StartError,
+    SupervisorEscalated,
+    TerminateChild,
+    WhichChildren,
+    is_abnormal,
+)
+from supervisors.backoff import Backoff
+from supervisors.intensity import RestartWindow
+from supervisors.spec_rules import check_options, check_spec, check_specs
+from supervisors.stopping import stop_children
+from supervisors.strategy import AutoShutdown, Strategy, affected, should_restart
+
+
+@dataclass(slots=True)
+class _Child:
+    spec: ChildSpec
+    ref: ActorRef[Any] | None = None
+    restarting: bool = False
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Restart:
+    """A restart that is due: after a backoff, or once more after a failed try."""
+
+    child_id: str
+    reason: ExitReason
+
+
+class Supervisor(Actor):
+    """Starts `children` in order, restarts them by `strategy`, stops them in reverse order.
+
+    More than `max_restarts` within `max_seconds` ends the supervisor with `Shutdown` after stopping all children,
+    and its parent
+    decides. If a child fails to start, those started before it are stopped and the supervisor's own start fails.
+    Answers StartChild, TerminateChild, RestartChild, DeleteChild, WhichChildren, CountChildren. OTP: `supervisor`.
+    """
+
+    trap_exit = True
+    expected_errors: ClassVar[tuple[type[Exception], ...]] = (KernelError,)
+
+    def __init__(
+        self,
+        children: Sequence[ChildSpec] = (),
+        *,
+        strategy: Strategy = "one_for_one",
+        max_restarts: int = 3,
+        max_seconds: float = 5.0,
+        auto_shutdown: AutoShutdown = "never",
+        backoff: Backoff | None = None,
+    ) -> None:
+        super().__init__()
+        check_options(strategy, auto_shutdown, max_restarts, max_seconds)
+        check_specs(children)
+        self._strategy: Strategy = strategy
+        self._auto_shutdown: AutoShutdown = auto_shutdown
+        self._backoff = backoff
+        self._window = RestartWindow(max_restarts, max_seconds)
+        self._children: dict[str, _Child] = {spec.id: _Child(spec) for spec in children}
+        self._ending = False
+
+    async def on_start(self) -> None:
+        started: list[str] = []
+        for child_id, child in self._children.items():
+            try:
+                await self._start(child)
+            except StartError:
+                await self._end(started[::-1])
+                raise
+            started.append(child_id)
+
+    async def on_end(self) -> None:
+        self._ending = True
+        await self._end(list(self._children)[::-1])
+
+    async def on_receive(self, message: Any) -> Any:
+        match message:
+            case Exit():
+                await self._child_ended(message)
+            case _Restart():
+                await self._restart_due(message)
+            case StartChild(spec):
+                return await self._add(spec)
+            case TerminateChild(child):
+                return await self._terminate(child)
+            case RestartChild(child_id):
+                return await self._start_again(child_id)
+            case DeleteChild(child_id):
+                return self._delete(child_id)
+            case WhichChildren():
+                return self._which()
+            case CountChildren():
+                return self._count()
+            case _:
+                return super().on_receive(message)
+        return None
+
+    # ---- failures ------------------------------------------------------------------------------------------
+
+    async def _child_ended(self, message: Exit) -> None:
+        child = next((c for c in self._children.values() if c.ref is message.sender), None)
+        if child is None or self._ending:
+            return
+        child.ref = None
+        if should_restart(child.spec.restart, message.reason):
+            await self._restart(child, message.reason)
+            return
+        if child.spec.restart == "temporary":
+            del self._children[child.spec.id]
+        if child.spec.significant:
+            self._consider_auto_shutdown(child, message.reason)
+
+    async def _restart(self, child: _Child, reason: ExitReason) -> None:
+        child.restarts += 1
+        child.restarting = True
+        if self._backoff is not None:
+            delay_s = self._backoff.delay_s(child.restarts, self.kernel.rng)
+            self.tell_after(delay_s, _Restart(child.spec.id, reason))
+        else:
+            await self._restart_now(child, reason)
+
+    async def _restart_due(self, due: _Restart) -> None:
+        child = self._children.get(due.child_id)
+        if child is not None and child.restarting and not self._ending:
+            await self._restart_now(child, due.reason)
+
+    async def _restart_now(self, child: _Child, reason: ExitReason) -> None:
+        if not self._window.admit(self.kernel.clock.now()):
+            self._escalate(child, reason)
+            return
+        ids = affected(self._strategy, list(self._children), child.spec.id)
+        await self._end([i for i in reversed(ids) if i != child.spec.id])
+        for child_id in ids:
+            sibling = self._children.get(child_id)
+            if sibling is None or sibling.ref is not None:
+                continue
+            if sibling is not child and sibling.spec.restart == "temporary":
+                del self._children[child_id]
+                continue
+            try:
+                await self._start(sibling)
+            except StartError as error:
+                sibling.restarting = True
+                self.tell_after(0.0, _Restart(child_id, error.reason))
+                return
+            self.kernel.events.publish(ChildRestarted(str(self), child_id, reason))
+
+    def _escalate(self, child: _Child, reason: ExitReason) -> None:
+        self._ending = True
+        child.restarting = False
+        self.kernel.events.publish(SupervisorEscalated(str(self), child.spec.id, reason))
+        self.ref.exit(
+            Shutdown(
+                f"{self}: more than {self._window.max_restarts} restarts in {self._window.max_seconds:g} s, "
+                f"the last of {child.spec.id} ({reason})"
+            )
+        )
+
+    def _consider_auto_shutdown(self, child: _Child, reason: ExitReason) -> None:
+        others = [c for c in self._children.values() if c.spec.significant and c is not child]
+        by_itself = child.spec.restart == "temporary" or not is_abnormal(reason)
+        all_gone = all(c.ref is None and not c.restarting for c in others)
+        if by_itself and (
+            self._auto_shutdown == "any_significant" or (self._auto_shutdown == "all_significant" and all_gone)
+        ):
+            self._ending = True
+            self.ref.exit(Shutdown(f"significant child {child.spec.id} ended"))
+
+    # ---- children ------------------------------------------------------------------------------------------
+
+    async def _start(self, child: _Child) -> None:
+        spec = child.spec
+        try:
+            ref = await self.kernel.spawn(
+                spec.actor_class,
+                *spec.args,
+                name=spec.name,
+                link_to=self.ref,
+                parent=self.ref,
+                start_timeout_s=spec.start_timeout_s,
+                **spec.kwargs,
+            )
+        except StartError as error:
+            raise StartError(f"{self}/{spec.id}", error.reason) from error
+        child.restarting = False
+        child.ref = ref if ref.is_alive() else None
+        cell = ref.resolve()
+        if cell is not None:
+            cell.restarts = child.restarts
+
+    async def _end(self, ids: Sequence[str]) -> None:
+        for child_id in ids:
+            child = self._children.get(child_id)
+            if child is None:
+                continue
+            child.restarting = False
+            ref, child.ref = child.ref, None
+            if ref is not None:
+                await stop_children(self.kernel, self.ref, [(ref, child.spec.effective_shutdown)])
+
+    async def _add(self, spec: ChildSpec) -> ActorRef[Any] | None:
+        check_spec(spec)
+        present = self._children.get(spec.id)
+        if present is not None:
+            raise AlreadyStarted(spec.id, present.ref) if present.ref else AlreadyPresent(spec.id)
+        child = _Child(spec)
+        await self._start(child)
+        if child.ref is not None or spec.restart != "temporary":
+            self._children[spec.id] = child
+        return child.ref
+
+    async def _terminate(self, which: str | ActorRef[Any]) -> None:
+        child_id = which
+        if isinstance(which, ActorRef):
+            child_id = next((i for i, c in self._children.items() if c.ref is which), None)
+        child = self._children.get(child_id) if isinstance(child_id, str) else None
+        if child is None:
+            raise NotFound(which)
+        await self._end([child.spec.id])
+        if child.spec.restart == "temporary":
+            del self._children[child.spec.id]
+
+    async def _start_again(self, child_id: str) -> ActorRef[Any] | None:
+        child = self._stopped(child_id)
+        await self._start(child)
+        return child.ref
+
+    def _delete(self, child_id: str) -> None:
+        self._stopped(child_id)
+        del self._children[child_id]
+
+    def _stopped(self, child_id: str) -> _Child:
+        child = self._children.get(child_id)
+        if child is None:
+            raise NotFound(child_id)
+        if child.ref is not None or child.restarting:
+            raise ChildRunning(child_id)
+        return child
+
+    def _which(self) -> tuple[ChildInfo, ...]:
+        return tuple(
+            ChildInfo(c.spec.id, "restarting" if c.restarting else c.ref, c.spec.type, c.restarts)
+            for c in self._children.values()
+        )
+
+    def _count(self) -> ChildCounts:
+        children = self._children.values()
+        supervisors = sum(c.spec.type == "supervisor" for c in children)
+        return ChildCounts(
+            specs=len(children),
+            active=sum(c.ref is not None for c in children),
+            supervisors=supervisors,
+            workers=len(children) - supervisors,
+        )
