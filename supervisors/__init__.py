@@ -1,10 +1,8 @@
 """Supervision: OTP's supervisors over the actor kernel, and the node's own tree.
 
-strategy, intensity, spec_rules, backoff   pure decisions
-stopping                                   asking, waiting, killing: one shutdown for all
-supervisor, dynamic                        the two supervisors
-snapshot                                   the tree as data
-tree                                       what the node consists of
+strategy, intensity, spec_rules, backoff   pure decisions stopping                                   asking,
+waiting, killing: one shutdown for all supervisor, dynamic                        the two supervisors snapshot
+the tree as data tree                                       what the node consists of
 """
 
 from supervisors.backoff import Backoff

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits `base_s * 2**(n-1)` before the n-th restart in a row, at most `max_s`, with `jitter` as a share of it."""
+    """Waits `base_s * 2**(n-1)` before the n-th restart in a row, at most `max_s`, with `jitter` as a share of
+    it.
+    """
 
     base_s: float = 0.1
     max_s: float = 10.0

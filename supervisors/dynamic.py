@@ -51,9 +51,8 @@ class DynamicSupervisor(Actor):
     """Starts children with `StartChild`, at most `max_children` at a time; a slow init holds up nobody else.
 
     Ids need not be unique. A `temporary` child that ends leaves nothing behind; a `transient` one only after an
-    abnormal end comes
-    back. All children are stopped at the same time. Answers StartChild, TerminateChild (ref or id), WhichChildren,
-    CountChildren.
+    abnormal end comes back. All children are stopped at the same time. Answers StartChild, TerminateChild (ref or
+    id), WhichChildren, CountChildren.
     """
 
     trap_exit = True

@@ -6,7 +6,8 @@ from collections import deque
 
 
 class RestartWindow:
-    """Counts restarts in a sliding window, as OTP does: one more than `max_restarts` within `max_seconds` is too many.
+    """Counts restarts in a sliding window, as OTP does: one more than `max_restarts` within `max_seconds` is too
+    many.
 
     A restart leaves the window exactly when it is `max_seconds` old.
     """

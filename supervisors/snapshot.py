@@ -11,9 +11,8 @@ from actors.kernel.cell import Cell
 def snapshot(kernel: Kernel) -> list[dict[str, Any]]:
     """Every live actor under its parent, roots first.
 
-    A node is {name, id, class, status, restarts, mailbox, uptime_s, children}. Read in one go on the loop's
-    thread, so it is
-    consistent; it costs a few microseconds an actor and disturbs none of them.
+    A node is {name, id, class, status, restarts, mailbox, uptime_s, children}. Read in one go on the loop's thread,
+    so it is consistent; it costs a few microseconds an actor and disturbs none of them.
     """
     now = kernel.clock.now()
     nodes: dict[int, dict[str, Any]] = {}

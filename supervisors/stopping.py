@@ -16,8 +16,7 @@ async def stop_children(
     """Ends all `children` at the same time; returns when every one has ended.
 
     The link to `owner` is cut first, so that these ends are not taken for failures. A child that outlives its
-    timeout is
-    killed, so this returns within the longest timeout (`infinity` excepted).
+    timeout is killed, so this returns within the longest timeout (`infinity` excepted).
     """
     ends: list[asyncio.Future[Any]] = []
     deadlines: list[Any] = []

@@ -58,9 +58,9 @@ class Supervisor(Actor):
     """Starts `children` in order, restarts them by `strategy`, stops them in reverse order.
 
     More than `max_restarts` within `max_seconds` ends the supervisor with `Shutdown` after stopping all children,
-    and its parent
-    decides. If a child fails to start, those started before it are stopped and the supervisor's own start fails.
-    Answers StartChild, TerminateChild, RestartChild, DeleteChild, WhichChildren, CountChildren. OTP: `supervisor`.
+    and its parent decides. If a child fails to start, those started before it are stopped and the supervisor's own
+    start fails. Answers StartChild, TerminateChild, RestartChild, DeleteChild, WhichChildren, CountChildren. OTP:
+    `supervisor`.
     """
 
     trap_exit = True
@@ -96,7 +96,7 @@ class Supervisor(Actor):
                 raise
             started.append(child_id)
 
-    async def on_end(self) -> None:
+    async def on_stop(self) -> None:
         self._ending = True
         await self._end(list(self._children)[::-1])
 

@@ -1,7 +1,7 @@
 """What the journal answers when it cannot keep a record.
 
     JournalError                 a stable `code`, the `path`, the `reason` and the `fix`
-    ├── JournalUnavailableError  the store cannot be read or written now: disk full, read-only, corrupt, locked
+    ├── JournalUnavailableError  the store cannot be used now: disk full, read-only, corrupt, locked
     ├── JournalSchemaError       the file was written by a newer version
     ├── JournalBusyError         too many records wait for a commit already
     ├── UnknownRunError          a step or an end for a run that was never opened

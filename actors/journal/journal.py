@@ -1,12 +1,13 @@
 """The Journal: what happened in every run, so that no finished step is ever done twice.
 
-Callers send `OpenRun`, `RecordStep`, `CloseRun` and are answered after the commit. While one transaction is being
-written the next records gather, and all that gathered goes into the next transaction (group commit): a thousand
-waiting runs share one write to the disk.
+Callers send `OpenRun`, `RecordStep`, `CloseRun` and are answered after the commit. While one transaction is
+being written the next records gather, and all that gathered goes into the next transaction (group commit):
+a thousand waiting runs share one write to the disk.
 
-Failure: a store that cannot write (disk full, read-only, corrupt) fails the callers with `JournalError`; the Journal
-lives, nothing is acknowledged that was not kept, and the same record may be sent again. A crash of the Journal or of
-its writer ends both; callers see `ActorDeadError` and repeat their record, which is harmless as the first one wins.
+Failure: a store that cannot write (disk full, read-only, corrupt) fails the callers with `JournalError`; the
+Journal lives, nothing is acknowledged that was not kept, and the same record may be sent again. A crash of the
+Journal or of its writer ends both; callers see `ActorDeadError` and repeat their record, which is harmless as
+the first one wins.
 """
 
 from __future__ import annotations
@@ -116,9 +117,7 @@ class Journal(Actor):
     async def _commit(self, items: tuple[Write | Read, ...]) -> list[Any]:
         assert self._writer is not None
         try:
-            return await self._writer.call(
-                Batch(items, self.kernel.clock.wall()), timeout_s=self._commit_timeout_s
-            )
+            return await self._writer.call(Batch(items, self.kernel.clock.wall()), timeout_s=self._commit_timeout_s)
         except CallTimeout:
             unknown = JournalUnavailableError(
                 f"the disk did not confirm the record within {self._commit_timeout_s:g} s; it may or may not "

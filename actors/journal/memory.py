@@ -100,9 +100,7 @@ class MemoryStore:
                 steps = self._run(write.run_id).steps
                 record = steps.get(write.step)
                 if record is None:
-                    record = StepRecord(
-                        write.run_id, write.step, write.attempt, write.status, write.result, at
-                    )
+                    record = StepRecord(write.run_id, write.step, write.attempt, write.status, write.result, at)
                     steps[write.step] = record
                 return record
             case OpenRun():

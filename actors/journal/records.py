@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
-"""A run with one of these is finished and keeps it; any other status ("running", "paused") may be replaced."""
+"""A run with one of these is finished and keeps it; any other ("running", "paused") may be replaced."""
 
 RUNNING = "running"
 

@@ -27,7 +27,6 @@ from actors.journal.records import (
     WriteReply,
 )
 
-
 MAX_TEXT = 900_000_000
 """SQLite keeps rows of up to 1,000,000,000 bytes; refuse before it does."""
 
@@ -44,7 +43,7 @@ class Prepared:
 def prepared(write: Write, at: float) -> Prepared | JournalError:
     """The write ready for a transaction, or the `NotJsonError` that refuses it.
 
-    Whatever SQLite would choke on is refused here, so that one bad record cannot fail the others of its batch.
+    Whatever SQLite would choke on is refused here, so that one bad record cannot fail its whole batch.
     """
     try:
         match write:
@@ -129,9 +128,7 @@ def _steps(connection: sqlite3.Connection, run_id: str) -> dict[str, StepRecord]
     return {row[0]: StepRecord(run_id, row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in found}
 
 
-def _record_step(
-    connection: sqlite3.Connection, step: RecordStep, ready: Prepared
-) -> WriteReply | JournalError:
+def _record_step(connection: sqlite3.Connection, step: RecordStep, ready: Prepared) -> WriteReply | JournalError:
     known = connection.execute(
         "SELECT attempt, status, result, at FROM steps WHERE run_id = ? AND step = ?",
         (step.run_id, step.step),

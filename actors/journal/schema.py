@@ -42,14 +42,10 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
-_VERSIONS = (
-    "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at REAL NOT NULL) STRICT"
-)
+_VERSIONS = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at REAL NOT NULL) STRICT"
 
 
-def migrate(
-    connection: sqlite3.Connection, at: float, path: str, migrations: Sequence[str] = MIGRATIONS
-) -> int:
+def migrate(connection: sqlite3.Connection, at: float, path: str, migrations: Sequence[str] = MIGRATIONS) -> int:
     """Brings the file to the newest version and returns that version.
 
     Each step is one transaction with its row in `schema_version`, so that a crash in the middle leaves the

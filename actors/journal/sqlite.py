@@ -71,8 +71,7 @@ class SqliteStore:
             connection = self._opened()
             connection.execute("BEGIN IMMEDIATE")
             replies = [
-                write if isinstance(write, JournalError) else rows.write(connection, write)
-                for write in prepared
+                write if isinstance(write, JournalError) else rows.write(connection, write) for write in prepared
             ]
             connection.execute("COMMIT")
         except sqlite3.Error as error:

@@ -1,12 +1,9 @@
 """The actor kernel: actors, mailboxes, exits, links, monitors, names, timers. The only place that imports pykka.
 
-exits, errors, messages, events, child   values
-clock, timers, future                    time and waiting
-cell                                     one actor's control block and its turn
-links                                    how an actor ends and who hears of it
-ref, registry                            how others reach it
-actor, blocking, watchdog                what users subclass, and the loop's guard
-kernel                                   starts actors and gives them turns
+exits, errors, messages, events, child   values clock, timers, future                    time and waiting cell
+one actor's control block and its turn links                                    how an actor ends and who hears of
+it ref, registry                            how others reach it actor, blocking, watchdog                what users
+subclass, and the loop's guard kernel                                   starts actors and gives them turns
 """
 
 from actors.kernel.actor import Actor, Reply

@@ -1,10 +1,9 @@
 """`Actor`: a pykka actor that runs on the node's event loop and ends by OTP's rules.
 
-Subclass it, take messages in `on_receive` (plain or async), start it with `await kernel.spawn(Class, ...)` or
-under a supervisor.
-Hooks: `on_start` may return `IGNORE`; `on_stop` runs on every end but a kill and finds the reason in `exit_reason`.
-What differs from pykka: an exception that leaves a handler ends the actor under `ask` too, unless its type is in
-`expected_errors`; a `BaseException` ends this actor and no other.
+Subclass it, take messages in `on_receive` (plain or async), start it with `await kernel.spawn(Class, ...)` or under
+a supervisor. Hooks: `on_start` may return `IGNORE`; `on_stop` runs on every end but a kill and finds the reason in
+`exit_reason`. What differs from pykka: an exception that leaves a handler ends the actor under `ask` too, unless
+its type is in `expected_errors`; a `BaseException` ends this actor and no other.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from actors.kernel.errors import KernelError
 from actors.kernel.exits import ExitReason
 from actors.kernel.future import ActorFuture
 from actors.kernel.messages import Deferred, MonitorRef, ReplyTo
-from actors.kernel.timers import Timer
+from actors.kernel.timers import IdleTimer, Timer
 
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
@@ -153,6 +152,17 @@ class Actor(pykka.Actor):
     def tell_every(self, interval_s: float, message: Any) -> Timer:
         """Sends `message` to this actor every `interval_s` seconds. Loop thread only."""
         return Timer(self._cell, interval_s, message, interval_s)
+
+    def idle_after(self, idle_s: float, message: Any) -> None:
+        """Sends `message` to this actor when nothing else came for `idle_s` seconds; every message starts the wait
+        anew. A second call replaces the first; `idle_s` of 0 ends it.
+        """
+        cell = self._cell
+        if cell.idle is not None:
+            cell.idle.cancel()
+            cell.idle = None
+        if idle_s > 0:
+            cell.idle = IdleTimer(cell, idle_s, message)
 
     def link(self, other: ActorRef[Any]) -> None:
         """Shares fate with `other`: an abnormal end of one ends both."""

@@ -1,12 +1,9 @@
 """`BlockingActor`: the same actor, but its hooks and handlers run on a thread of its own.
 
 For code that blocks: databases, files, foreign libraries. Mailbox, links, monitors, names, timers and supervision
-are the
-kernel's; only the user's code runs elsewhere, on a `pykka.ThreadingActor` that does nothing but run it. A thread
-cannot be killed:
-when such an actor is killed its exit is complete at once for everybody else, the thread is abandoned, and
-whatever its code
-still returns is dropped.
+are the kernel's; only the user's code runs elsewhere, on a `pykka.ThreadingActor` that does nothing but run it. A
+thread cannot be killed: when such an actor is killed its exit is complete at once for everybody else, the thread is
+abandoned, and whatever its code still returns is dropped.
 """
 
 from __future__ import annotations
@@ -34,8 +31,8 @@ class _Hands(pykka.ThreadingActor):
 class BlockingActor(Actor):
     """Base for actors whose handlers block. Handlers are plain functions and run on this actor's own thread.
 
-    Inside a handler use `ref.tell` and `ref.ask`; `defer`, `spawn_task` and timers belong to the loop and are not for
-    handlers here.
+    Inside a handler use `ref.tell` and `ref.ask`; `defer`, `spawn_task` and timers belong to the loop and are not
+    for handlers here.
     """
 
     def start_hook(self) -> Any:

@@ -2,8 +2,7 @@
 
 A cell runs on its kernel's loop thread only. An idle actor has no task: plain handlers run inside the scheduler's
 turn, and only a handler that is a coroutine gets a task, which then also takes the messages that came meanwhile.
-That keeps
-an idle actor at a few hundred bytes and a call at a few microseconds (see bench/actors.py).
+That keeps an idle actor at a few hundred bytes and a call at a few microseconds (see bench/actors.py).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from actors.kernel.errors import ActorDeadError, MailboxFull
 from actors.kernel.events import MailboxOverflowed
 from actors.kernel.exits import Crashed, ExitReason, Normal
 from actors.kernel.messages import Call, Deferred, Down, Exit, MonitorRef, ReplyTo, StopRequest
-from actors.kernel.timers import Timer, TimerFired
+from actors.kernel.timers import IdleTimer, Timer, TimerFired
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -47,6 +46,7 @@ class Cell:
         "brutal",
         "call",
         "id",
+        "idle",
         "kernel",
         "links",
         "name",
@@ -96,6 +96,7 @@ class Cell:
         self.watched_by: dict[MonitorRef, Cell] | None = None
         self.watching: set[MonitorRef] | None = None
         self.timers: set[Timer] | None = None
+        self.idle: IdleTimer | None = None
         self.owned: set[asyncio.Task[Any]] | None = None
         self.pending: set[ReplyTo] | None = None
         self.stop_waiters: list[ReplyTo] | None = None
@@ -218,6 +219,8 @@ class Cell:
         """Starts handling one item; `_MISSING` when there is nothing to answer."""
         actor = self.actor
         assert actor is not None
+        if self.idle is not None:
+            self.idle.touch()
         kind = item.__class__
         if kind is Call:
             if item.reply.done():  # the caller gave up: nothing to do for nobody
@@ -362,7 +365,9 @@ class Cell:
 
 
 def transportable(error: BaseException) -> BaseException:
-    """What a future can carry: futures refuse StopIteration, and a cancellation would look like the caller's own."""
+    """What a future can carry: futures refuse StopIteration, and a cancellation would look like the caller's
+    own.
+    """
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     carried = ActorDeadError("the callee", Crashed(error))

@@ -1,7 +1,7 @@
 """Child specs and the messages that supervisors answer.
 
-They live in the kernel because a worker asks its sibling supervisor for children by message and must not import
-the floor above it.
+They live in the kernel because a worker asks its sibling supervisor for children by message and must not import the
+floor above it.
 """
 
 from __future__ import annotations

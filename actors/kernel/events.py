@@ -1,8 +1,8 @@
 """Lifecycle events and the bus they go out on. Metrics, logs and progress streams subscribe.
 
 Publishing is synchronous and in order; a subscriber must not block. An exception in one subscriber neither stops
-the others nor the publisher: it is reported to the log of the module `evopipe.events`, at most once per subscriber and
-exception type.
+the others nor the publisher: it is reported to the log of the module `evopipe.events`, at most once per subscriber
+and exception type.
 """
 
 from __future__ import annotations

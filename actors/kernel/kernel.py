@@ -79,8 +79,8 @@ class Kernel:
         """Starts an actor and returns its ref once `on_start` has finished.
 
         Raises `StartError` (with the exit reason) when init fails or does not finish in `start_timeout_s`,
-        `NameTakenError`
-        when the name is held. An actor that chose IGNORE comes back as a dead ref with reason `Normal`.
+        `NameTakenError` when the name is held. An actor that chose IGNORE comes back as a dead ref with reason
+        `Normal`.
         """
         cell, pending = self.create(actor_class, args, kwargs, name=name, link_to=link_to, parent=parent)
         if pending is not None:
@@ -127,7 +127,8 @@ class Kernel:
 
     async def finish_start(self, cell: Cell, hook: Coroutine[Any, Any, Any], start_timeout_s: float | None) -> None:
         """Awaits an async `on_start` that `create` gave back. Raises `StartError`; then nothing of the actor is
-        left."""
+        left.
+        """
         task = cell.task = self.start_task(_guarded(hook), cell, handler=True)
         timed_out = asyncio.Event()
         deadline = None
@@ -284,7 +285,8 @@ class Kernel:
 
     async def shutdown(self, timeout_s: float = _SHUTDOWN_ROUNDS_S) -> None:
         """Ends all actors, parents before children (supervisors stop their own); kills what is left after
-        `timeout_s`."""
+        `timeout_s`.
+        """
         roots = [c for c in self._cells.values() if c.parent is None]
         for cell in reversed(roots):
             links.begin_exit(cell, Shutdown("the kernel shuts down"))

@@ -1,10 +1,8 @@
 """How an actor ends, and who hears of it: links, monitors, the order of an exit.
 
-An exit goes: status `exiting` -> its handler and owned tasks end -> `on_stop` (not on kill) -> name freed ->
-queued and
-pending calls fail with the reason -> monitors get one `Down` each -> links get one signal each. Signals are
-worked off from one
-queue, so a chain of ten thousand links needs no recursion.
+An exit goes: status `exiting` -> its handler ends -> `on_stop` (not on kill) -> owned tasks end -> name freed ->
+queued and pending calls fail with the reason -> monitors get one `Down` each -> links get one signal each. Signals
+are worked off from one queue, so a chain of ten thousand links needs no recursion.
 """
 
 from __future__ import annotations
@@ -131,15 +129,15 @@ def _run_plain_hook(cell: Cell, hook: Any) -> Any:
 
 async def terminate(cell: Cell, hook: Any = None) -> None:
     """Waits for what the actor still runs, gives `on_stop` its turn, and ends the actor."""
-    actor = cell.actor
     try:
         if not cell.brutal:
-            waits_for_handler = actor is not None and cell.actor_class.trap_exit
-            await _end_tasks(cell, cancel_handler=not waits_for_handler)
+            await _end_handler(cell)
         if hook is not None and not cell.brutal:
             result = hook()
             if result is not None:
                 await result
+        if not cell.brutal:
+            await _end_owned(cell)
     except asyncio.CancelledError as error:
         if not cell.brutal:
             cell.reason = Crashed(error)
@@ -150,15 +148,20 @@ async def terminate(cell: Cell, hook: Any = None) -> None:
     finish(cell)
 
 
-async def _end_tasks(cell: Cell, *, cancel_handler: bool) -> None:
-    tasks = set(cell.owned or ())
+async def _end_handler(cell: Cell) -> None:
+    """Interrupts the running handler; an actor that traps exits is left to finish it, as a gen_server is."""
+    task = cell.task
+    if task is None or task is _current_task():
+        return
+    if not cell.actor_class.trap_exit:
+        task.cancel()
+    await asyncio.wait({task})
+
+
+async def _end_owned(cell: Cell) -> None:
+    tasks = {t for t in cell.owned or () if t is not _current_task()}
     for task in tasks:
         task.cancel()
-    if cell.task is not None:
-        if cancel_handler:
-            cell.task.cancel()
-        tasks.add(cell.task)
-    tasks.discard(_current_task())
     if tasks:
         await asyncio.wait(tasks)
 
@@ -196,6 +199,8 @@ def finish(cell: Cell) -> None:
     if cell.timers:
         for timer in tuple(cell.timers):
             timer.cancel()
+    if cell.idle is not None:
+        cell.idle.cancel()
     _fail_waiting(cell, reason)
     watchers, cell.watched_by = cell.watched_by, None
     if watchers:

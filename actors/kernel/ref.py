@@ -108,10 +108,9 @@ class ActorRef(pykka.ActorRef[A]):
         """Sends and waits for the reply.
 
         Raises at once `ActorDeadError` when nobody is there or the callee dies meanwhile, the handler's own
-        exception,
-        `DeadlockError` for a call that could never be answered, and `CallTimeout` after `timeout_s` (None: no
-        deadline; then the
-        caller must be bounded by something else). Cancelling the caller drops the reply.
+        exception, `DeadlockError` for a call that could never be answered, and `CallTimeout` after `timeout_s`
+        (None: no deadline; then the caller must be bounded by something else). Cancelling the caller drops the
+        reply.
         """
         kernel = self._kernel
         if threading.get_ident() != kernel.thread_id:
@@ -176,15 +175,15 @@ class ActorRef(pykka.ActorRef[A]):
         On the loop's own thread it never blocks and returns an awaitable future; elsewhere as in pykka.
         """
         future = ActorFuture(self._kernel.thread_id)
+        on_loop = threading.get_ident() == self._kernel.thread_id
         cell = self.resolve()
         if cell is None or cell.status == "dead":
             future.set(False)
-        elif threading.get_ident() == self._kernel.thread_id:
+        elif on_loop:
             _push_stop(cell, future.inner)
-            return future
         else:
             self._kernel.call_soon_threadsafe(_push_stop, cell, future.inner)
-        return future.get(timeout=timeout) if block else future
+        return future.get(timeout=timeout) if block and not on_loop else future
 
     async def wait_exit(self) -> ExitReason:
         """Returns the exit reason once the actor has ended; at once when it is dead. On the kernel's loop only."""
@@ -203,8 +202,8 @@ class ActorRef(pykka.ActorRef[A]):
 
     def exit(self, reason: ExitReason) -> None:
         """Tells the actor to end with `reason`: a running handler is interrupted (an actor that traps exits may
-        finish
-        it), then `on_stop` runs. `Killed` is `kill`."""
+        finish it), then `on_stop` runs. `Killed` is `kill`.
+        """
         cell = self.resolve()
         if cell is None:
             return

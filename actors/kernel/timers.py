@@ -21,8 +21,8 @@ class TimerFired:
 class Timer:
     """Delivers `message` once after `delay_s`, or every `interval_s` when that is given.
 
-    A cancelled timer's message is never delivered, not even when it was already due and queued. A repeating timer has
-    at most one message in the mailbox at a time, so a slow actor is not flooded by its own clock.
+    A cancelled timer's message is never delivered, not even when it was already due and queued. A repeating timer
+    has at most one message in the mailbox at a time, so a slow actor is not flooded by its own clock.
     """
 
     __slots__ = ("_cell", "_handle", "_interval_s", "_queued", "active", "message")
@@ -59,3 +59,41 @@ class Timer:
         if not self._queued:
             self._queued = True
             self._cell.push_unbounded(TimerFired(self))
+
+
+class IdleTimer:
+    """Delivers `message` once the actor has taken no other message for `idle_s` seconds.
+
+    A message only notes the time; the clock is asked again when the wait would have ended, so a busy actor pays
+    next to nothing.
+    """
+
+    __slots__ = ("_cell", "_handle", "_idle_s", "_last", "_timer", "message")
+
+    def __init__(self, cell: Cell, idle_s: float, message: Any) -> None:
+        self._cell = cell
+        self._idle_s = idle_s
+        self.message = message
+        self._last = cell.kernel.clock.now()
+        self._timer: Timer | None = None
+        self._handle: Cancellable = cell.kernel.clock.call_later(idle_s, self._look)
+
+    def touch(self) -> None:
+        """A message came."""
+        self._last = self._cell.kernel.clock.now()
+
+    def cancel(self) -> None:
+        """Ends the waiting."""
+        self._handle.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        cell = self._cell
+        if cell.reason is not None:
+            return
+        left_s = self._last + self._idle_s - cell.kernel.clock.now()
+        if left_s > 0 or cell.mailbox_length() or cell.task is not None:
+            self._handle = cell.kernel.clock.call_later(max(left_s, self._idle_s * 0.01), self._look)
+            return
+        self._timer = Timer(cell, 0.0, self.message)

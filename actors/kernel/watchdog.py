@@ -1,8 +1,7 @@
 """The loop-lag watchdog: a thread that notices when the event loop does not answer, and says who holds it.
 
 Reports `LoopBlocked(lag_s, where)` on the kernel's event bus once the loop runs again, at most one per blocking,
-and keeps the last
-measured lag for the metrics.
+and keeps the last measured lag for the metrics.
 """
 
 from __future__ import annotations

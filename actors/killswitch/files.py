@@ -1,8 +1,12 @@
-"""The kill switches on the disk: the saved state and the directory of trigger files. Blocking code."""
+"""The kill switches on the disk: the saved state and the directory of trigger files. Blocking code.
+
+`load` and `triggers` read a few local bytes and may be used on the loop; `save` waits for the disk.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +18,9 @@ STATE_FILE = "kill_switches.json"
 TRIGGER_DIRECTORY = "kill"
 MAX_STATE_BYTES = 10_000_000
 
+# A save that a crashed board left behind must not share its temporary file with the next one's.
+_saves = itertools.count(1)
+
 
 @dataclass(frozen=True, slots=True)
 class TriggerFiles:
@@ -24,7 +31,7 @@ class TriggerFiles:
 
 
 class KillFiles:
-    """The files of one node's state directory. `OSError` comes out of every method but `load`."""
+    """The files of one node's state directory. Every method but `load` may raise `OSError`."""
 
     def __init__(self, state_dir: str | Path) -> None:
         self._directory = Path(state_dir)
@@ -59,10 +66,10 @@ class KillFiles:
         """
         if self._unreadable and self.state_path.exists():
             self.state_path.replace(self.state_path.with_suffix(".json.unreadable"))
-        temporary = self.state_path.with_suffix(".json.new")
+        temporary = self._directory / f".{STATE_FILE}.{next(_saves)}.new"
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 os.fchmod(file.fileno(), 0o600)
                 file.write(kill_switch.serialise(triggered))
                 file.flush()

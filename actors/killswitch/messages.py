@@ -127,6 +127,6 @@ class KillStateUnsaved:
 
 @dataclass(frozen=True, slots=True)
 class UnknownTriggerFile:
-    """Published once for a file in the kill directory that names no switch: a typing mistake there must not go unseen."""
+    """Published once for a file in the kill directory that names no switch: a typing mistake must not go unseen."""
 
     path: str

@@ -61,7 +61,7 @@ Key = tuple[Level, str]
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One triggered switch. `at` is Unix time in seconds, `who` the person, file or part that triggered it."""
+    """One triggered switch. `at` is Unix time in seconds, `who` the person, file or part that did it."""
 
     level: Level
     name: str

@@ -36,7 +36,7 @@ class DetachedStart:
     seconds: float
 
 
-class StartFailed(Exception):  # noqa: N818 - an outcome, named as the caller reads it
+class StartFailed(Exception):
     """The daemon ended, or stayed silent, before it served."""
 
     def __init__(self, message: str, exit_code: int) -> None:

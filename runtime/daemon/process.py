@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 import structlog
 
@@ -77,6 +77,10 @@ def run_daemon(*, ready_fd: int | None = None, factory: Callable[[Settings], Nod
         return error.exit_code
 
 
+def _logger() -> structlog.stdlib.BoundLogger:
+    return structlog.stdlib.get_logger("evopipe.daemon")
+
+
 def _settings() -> Settings:
     try:
         return load_settings()
@@ -106,20 +110,14 @@ def _node(settings: Settings) -> NodeLike:
 
 
 async def _serve(settings: Settings, factory: Callable[[Settings], NodeLike], ready_fd: int | None) -> int:
-    log = structlog.stdlib.get_logger("evopipe.daemon")
+    log = _logger()
     notifier = Notifier()
     node = factory(settings)
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
-    def in_background(action: Callable[[], object], name: str) -> None:
-        async def guarded() -> None:
-            try:
-                await action()  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
-            except Exception as error:  # noqa: BLE001 - a signal has no caller to tell; the node must stay up
-                log.error(f"{name}_failed", error=str(error), error_type=type(error).__name__)
-
-        task = asyncio.ensure_future(guarded())
+    def in_background(action: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        task = asyncio.ensure_future(_guarded(action(), name))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -155,11 +153,18 @@ async def _serve(settings: Settings, factory: Callable[[Settings], NodeLike], re
     return EXIT_OK
 
 
+async def _guarded(action: Coroutine[Any, Any, None], name: str) -> None:
+    try:
+        await action
+    except Exception as error:  # noqa: BLE001 - a signal has no caller to tell; the node must stay up
+        _logger().error(f"{name}_failed", error=str(error), error_type=type(error).__name__)
+
+
 async def _start(node: NodeLike, log: structlog.stdlib.BoundLogger) -> None:
     try:
         async with asyncio.timeout(START_DEADLINE_S):
             await node.start()
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is told to whoever started us
+    except Exception as error:
         log.error("node_start_failed", exc_info=True)
         with contextlib.suppress(Exception):
             async with asyncio.timeout(STOP_DEADLINE_S):
@@ -196,22 +201,25 @@ async def _drain_and_stop(
 
 
 async def _unless_urgent(
-    work: object, shutdown: ShutdownRequest, deadline_s: float, log: structlog.stdlib.BoundLogger
+    work: Coroutine[Any, Any, None],
+    shutdown: ShutdownRequest,
+    deadline_s: float,
+    log: structlog.stdlib.BoundLogger,
 ) -> None:
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]  # pyright: ignore
+    task = asyncio.ensure_future(work)
     urgent = asyncio.ensure_future(shutdown.now.wait())
     await asyncio.wait({task, urgent}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
-    for pending in (task, urgent):
-        pending.cancel()
-    results = await asyncio.gather(task, return_exceptions=True)
-    if isinstance(results[0], Exception):
-        log.error("drain_failed", error=str(results[0]))
+    task.cancel()
+    urgent.cancel()
+    drained, _ = await asyncio.gather(task, urgent, return_exceptions=True)
+    if isinstance(drained, Exception):
+        log.error("drain_failed", error=str(drained))
 
 
-async def _bounded(work: object, deadline_s: float, log: structlog.stdlib.BoundLogger) -> None:
+async def _bounded(work: Coroutine[Any, Any, None], deadline_s: float, log: structlog.stdlib.BoundLogger) -> None:
     try:
         async with asyncio.timeout(deadline_s):
-            await work  # type: ignore[misc]  # pyright: ignore
+            await work
     except Exception as error:  # noqa: BLE001 - the process ends either way; what is recorded is on disk
         log.error("stop_failed", error=str(error) or type(error).__name__)
 
@@ -223,7 +231,7 @@ async def _pet_watchdog(notifier: Notifier, interval_s: float) -> None:
 
 
 async def _reload(node: NodeLike, notifier: Notifier, detached: bool) -> None:
-    log = structlog.stdlib.get_logger("evopipe.daemon")
+    log = _logger()
     notifier.reloading()
     try:
         settings = await asyncio.to_thread(load_settings)

@@ -1,4 +1,4 @@
-"""Keeps the progress events of recent runs, so that a client that comes late or reads slowly misses as little as can be.
+"""Keeps the progress events of recent runs, so that a client that comes late or reads slowly misses little.
 
 Clients hold a position in this history instead of a queue of their own: however slow a client is, it costs the node
 no memory. What has been let go by then shows as a gap, which the stream tells.
@@ -11,8 +11,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from actors.kernel import Kernel
 from actors.runs import RunEvent
+
+from actors.kernel import Kernel
 
 EVENTS_PER_RUN = 4_096
 EVENTS_IN_ALL = 100_000

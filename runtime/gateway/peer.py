@@ -25,10 +25,10 @@ def peer_uid(connection: socket.socket) -> int | None:
     """The user at the other end of a Unix socket, or None where the system does not tell."""
     if sys.platform == "linux":
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        return cast("int", struct.unpack("3i", raw)[1])
+        return int(struct.unpack("3i", raw)[1])
     if sys.platform == "darwin":
         raw = connection.getsockopt(0, 0x001, 76)  # SOL_LOCAL, LOCAL_PEERCRED: struct xucred {version, uid, ...}
-        return cast("int", struct.unpack_from("2I", raw)[1])
+        return int(struct.unpack_from("2I", raw)[1])
     return None
 
 
@@ -60,7 +60,7 @@ def peer_checked_protocol(silence_s: float, uid_of: PeerUid = peer_uid) -> type[
                 self.answer_raw(403, "forbidden", "only the node's own user may use this socket.")
                 return
             super().data_received(data)
-            if self.cycle is not None and self.silence is not None:
+            if self.silence is not None and self.began():
                 self.silence.cancel()
                 self.silence = None
 
@@ -68,6 +68,10 @@ def peer_checked_protocol(silence_s: float, uid_of: PeerUid = peer_uid) -> type[
             if self.silence is not None:
                 self.silence.cancel()
             super().connection_lost(exc)
+
+        def began(self) -> bool:
+            """Whether a request's head has been read; uvicorn leaves `cycle` None until then."""
+            return cast("Any", self).cycle is not None
 
         def end_silence(self) -> None:
             """No whole request head came in time."""
@@ -79,7 +83,7 @@ def peer_checked_protocol(silence_s: float, uid_of: PeerUid = peer_uid) -> type[
             status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
             code = "head_too_large" if status == 431 else "bad_http"
             detail = f" ({error})" if isinstance(error, h11.RemoteProtocolError) else ""
-            started = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+            started = self.began() and self.cycle.response_started and not self.cycle.response_complete
             if started:
                 self.transport.close()  # an answer is on its way; a second one would corrupt it
                 return

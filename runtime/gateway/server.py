@@ -12,7 +12,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import structlog
@@ -110,7 +110,7 @@ class _Server(uvicorn.Server):
         self.ready = asyncio.Event()
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         """Signals belong to the daemon."""
         yield
 
@@ -156,7 +156,9 @@ def _clear_stale(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise FileExistsError(errno.EEXIST, "there is a file that is no socket; remove it or set socket_path", str(path))
+        raise FileExistsError(
+            errno.EEXIST, "there is a file that is no socket; remove it or set socket_path", str(path)
+        )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:

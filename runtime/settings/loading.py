@@ -37,9 +37,7 @@ class Layers:
     """The merged values and where each key was last set."""
 
     values: dict[str, Any] = field(default_factory=dict[str, Any])
-    sources: dict[KeyPath, tuple[str, Place | None]] = field(
-        default_factory=dict[KeyPath, tuple[str, Place | None]]
-    )
+    sources: dict[KeyPath, tuple[str, Place | None]] = field(default_factory=dict[KeyPath, tuple[str, Place | None]])
 
     def source_of(self, path: KeyPath) -> tuple[str, Place | None]:
         """The source of the key, or of the nearest key above it."""
@@ -104,9 +102,7 @@ def _add_yaml(layers: Layers, source: str, text: str) -> None:
         values, places = read_yaml(text)
     except UnreadableYamlError as error:
         line, column = (error.place.line, error.place.column) if error.place else (None, None)
-        problem = Problem(
-            source, line, column, "", f"{error.message}.", "YAML key: value pairs", "correct that line."
-        )
+        problem = Problem(source, line, column, "", f"{error.message}.", "YAML key: value pairs", "correct that line.")
         raise SettingsError((problem,)) from error
     _merge(layers.values, values)
     for path, place in places.items():
@@ -125,9 +121,7 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> list[Problem
             value = environ[name]
         if isinstance(value, (dict, list)):
             problems.append(
-                Problem(
-                    name, None, None, ".".join(path), "holds a structure.", "one value", f"set {name}__<KEY>."
-                )
+                Problem(name, None, None, ".".join(path), "holds a structure.", "one value", f"set {name}__<KEY>.")
             )
             continue
         nested: Any = value

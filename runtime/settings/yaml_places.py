@@ -41,9 +41,7 @@ def read_yaml(text: str) -> tuple[dict[str, Any], dict[KeyPath, Place]]:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise UnreadableYamlError(
-            f"this is not valid YAML: {error.problem or error.context}", _place(mark)
-        ) from error
+        raise UnreadableYamlError(f"this is not valid YAML: {error.problem or error.context}", _place(mark)) from error
     except yaml.YAMLError as error:
         raise UnreadableYamlError(f"this is not valid YAML: {error}", None) from error
     if root is None or (isinstance(root, yaml.ScalarNode) and root.value == ""):

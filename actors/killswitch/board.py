@@ -1,0 +1,268 @@
+"""The KillBoard: the one that triggers and arms kill switches, and keeps them over restarts.
+
+A trigger is in force before anything else is done about it; saving, telling and replying come after. Arming goes
+the other way: the disk first, then the view. So whatever fails in between, work stays stopped.
+
+Failure: a state that cannot be saved is reported in the reply, in `SwitchState` and as `KillStateUnsaved`, and saved
+again at every poll. A board that crashes is restarted by its supervisor; the view and its subscribers live on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, assert_never
+
+from actors.kernel import Actor, ActorDeadError, ActorRef, Down, MailboxFull, MonitorRef
+from actors.killswitch.files import KillFiles
+from actors.killswitch.messages import (
+    ArmSwitch,
+    BoardState,
+    KillStateUnsaved,
+    KillStateUnsavedError,
+    Subscribe,
+    SwitchArmed,
+    SwitchChanged,
+    SwitchHeldByFileError,
+    SwitchRetriggeredError,
+    SwitchState,
+    SwitchTriggered,
+    Triggered,
+    TriggerSwitch,
+    UnknownTriggerFile,
+    Unsubscribe,
+)
+from actors.killswitch.view import KillView
+from pipelines.guardrails import kill_switch
+from pipelines.guardrails.kill_switch import Key, KillSwitchError, Level, Switch, label
+
+_POLLS_UNTIL_CLOSED = 4  # a directory that cannot be read for a second counts as "stop"
+_MAX_UNKNOWN_FILES = 1_000
+
+
+class _Poll:
+    """The board's own tick."""
+
+
+Message = TriggerSwitch | ArmSwitch | SwitchState | Subscribe | Unsubscribe | Down | _Poll
+
+
+class KillBoard(Actor):
+    """Answers `TriggerSwitch`, `ArmSwitch`, `SwitchState`, `Subscribe`, `Unsubscribe`.
+
+    `poll_s` is how often trigger files are looked for, `save_wait_s` how long a reply waits for the disk.
+    """
+
+    expected_errors = (KillSwitchError,)
+
+    def __init__(
+        self, state_dir: str | Path, view: KillView, *, poll_s: float = 0.25, save_wait_s: float = 5.0
+    ) -> None:
+        super().__init__()
+        self._files = KillFiles(state_dir)
+        self._view = view
+        self._replace, self._subscribers = view.writer()
+        self._poll_s = poll_s
+        self._save_wait_s = save_wait_s
+        self._version = 0  # of the state that should be on the disk
+        self._saved_version = 0
+        self._saving: asyncio.Task[Any] | None = None
+        self._save_problem = ""
+        self._look_problem = ""
+        self._failed_looks = 0
+        self._arming: set[Key] = set()  # lifted on the disk already, in force until that is certain
+        self._one_arm = asyncio.Lock()
+        self._untold: set[ActorRef[Any]] = set()
+        self._monitors: dict[ActorRef[Any], MonitorRef] = {}
+        self._unknown_files: set[str] = set()
+
+    def on_start(self) -> None:
+        before = self._view.state
+        saved = self._files.load(self.kernel.clock.wall())
+        self._replace({**saved, **before})
+        for switch in self._view.triggered:
+            if switch.key not in before:
+                self.kernel.events.publish(SwitchTriggered(switch))
+        if not before.keys() <= saved.keys():
+            self._changed()
+        for ref in tuple(self._subscribers):
+            self._watch(ref)
+        self._tell_subscribers()
+        # At the start one failed look is enough: nothing has begun yet that stopping could harm.
+        self._failed_looks = _POLLS_UNTIL_CLOSED - 1
+        self._look()
+        self.tell_every(self._poll_s, _Poll())
+
+    def on_receive(self, message: Message) -> Any:
+        match message:
+            case TriggerSwitch():
+                switch = self._trip(kill_switch.key_of(message.level, message.name), message.reason, message.who)
+                return self.defer(self._answer_trigger(switch, self._version))
+            case ArmSwitch():
+                key = kill_switch.key_of(message.level, message.name)
+                return self.defer(self._arm(key, message))
+            case SwitchState():
+                problems = tuple(text for text in (self._save_problem, self._look_problem) if text)
+                return BoardState(self._view.triggered, self._saved_version == self._version, problems)
+            case Subscribe():
+                self._subscribe(message.ref)
+            case Unsubscribe():
+                self._forget(message.ref)
+            case Down():
+                self._forget(message.ref)
+            case _Poll():
+                self._poll()
+            case _:
+                assert_never(message)
+        return None
+
+    # ---- triggering ------------------------------------------------------------------------------------
+
+    def _trip(self, key: Key, reason: str, who: str) -> Switch:
+        known = self._view.state.get(key)
+        if known is not None:
+            if key in self._arming:
+                self._arming.discard(key)
+                self._changed()
+            return known
+        switch = Switch(key[0], key[1], reason, who or "unknown", self.kernel.clock.wall())
+        self._replace(kill_switch.trigger(self._view.state, switch))
+        self._changed()
+        self._tell_subscribers()
+        self.kernel.events.publish(SwitchTriggered(switch))
+        return switch
+
+    async def _answer_trigger(self, switch: Switch, version: int) -> Triggered:
+        await self._wait_for_disk()
+        saved = self._saved_version >= version
+        return Triggered(switch, saved, "" if saved else self._unsaved())
+
+    # ---- arming ----------------------------------------------------------------------------------------
+
+    async def _arm(self, key: Key, message: ArmSwitch) -> Switch:
+        async with self._one_arm:
+            switch = self._view.state.get(key)
+            kill_switch.arm(self._view.state, key)
+            assert switch is not None
+            self._refuse_while_file_exists(key)
+            self._arming.add(key)
+            self._changed()
+            version = self._version
+            await self._wait_for_disk()
+            if key not in self._arming:
+                raise SwitchRetriggeredError(
+                    f"the kill switch {label(key)} was triggered again while it was being armed"
+                )
+            self._arming.discard(key)
+            if self._saved_version < version:
+                self._changed()
+                raise KillStateUnsavedError(f"the kill switch {label(key)} stays triggered: {self._unsaved()}")
+            self._replace(kill_switch.arm(self._view.state, key))
+        self._tell_subscribers()
+        self.kernel.events.publish(SwitchArmed(switch, message.reason, message.who or "unknown"))
+        return switch
+
+    def _refuse_while_file_exists(self, key: Key) -> None:
+        path = self._files.trigger_file(key)
+        try:
+            held = key in self._files.triggers().keys
+        except OSError as error:
+            raise SwitchHeldByFileError(f"cannot look for the trigger file {path}: {error}; mend that first") from error
+        if held:
+            raise SwitchHeldByFileError(f"the trigger file {path} still exists; remove it, then arm again")
+
+    # ---- the disk --------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._start_saving()
+
+    def _start_saving(self) -> None:
+        if self._saving is None or self._saving.done():
+            self._saving = self.spawn_task(self._save())
+
+    async def _save(self) -> None:
+        while self._saved_version < self._version:
+            version = self._version
+            state = {key: s for key, s in self._view.state.items() if key not in self._arming}
+            try:
+                await asyncio.to_thread(self._files.save, state)
+            except OSError as error:
+                problem = f"{self._files.state_path} cannot be written: {error.strerror or error}"
+                if problem != self._save_problem:
+                    self._save_problem = problem
+                    self.kernel.events.publish(KillStateUnsaved(problem))
+                return
+            self._saved_version = version
+            self._save_problem = ""
+
+    async def _wait_for_disk(self) -> None:
+        if self._saving is not None and not self._saving.done():
+            await asyncio.wait({self._saving}, timeout=self._save_wait_s)
+
+    def _unsaved(self) -> str:
+        waited = f"{self._files.state_path} was not written within {self._save_wait_s:g} s"
+        return self._save_problem or waited
+
+    # ---- trigger files ---------------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        self._look()
+        if self._saved_version < self._version:
+            self._start_saving()
+        if self._untold:
+            again, self._untold = self._untold, set()
+            self._tell(again)
+
+    def _look(self) -> None:
+        """Looks on the loop, not through a thread pool: it takes microseconds, and a pool that is busy must not delay a
+        kill switch."""
+        try:
+            found = self._files.triggers()
+        except OSError as error:
+            self._look_problem = f"{self._files.trigger_path} cannot be read: {error.strerror or error}"
+            self._failed_looks += 1
+            if self._failed_looks >= _POLLS_UNTIL_CLOSED:
+                self._trip((Level.NODE, ""), self._look_problem, "evopipe")
+            return
+        self._failed_looks = 0
+        self._look_problem = ""
+        for key in found.keys:
+            if key not in self._view.state or key in self._arming:
+                self._trip(key, f"trigger file {self._files.trigger_file(key)}", "file")
+        for name in found.unknown:
+            if name not in self._unknown_files and len(self._unknown_files) < _MAX_UNKNOWN_FILES:
+                self._unknown_files.add(name)
+                self.kernel.events.publish(UnknownTriggerFile(str(self._files.trigger_path / name)))
+
+    # ---- subscribers -----------------------------------------------------------------------------------
+
+    def _subscribe(self, ref: ActorRef[Any]) -> None:
+        if ref not in self._subscribers:
+            self._subscribers[ref] = None
+            self._watch(ref)
+        if self._view.triggered:
+            self._tell({ref})
+
+    def _watch(self, ref: ActorRef[Any]) -> None:
+        self._monitors[ref] = self.monitor(ref)
+
+    def _forget(self, ref: ActorRef[Any]) -> None:
+        self._subscribers.pop(ref, None)
+        self._untold.discard(ref)
+        monitor = self._monitors.pop(ref, None)
+        if monitor is not None:
+            self.demonitor(monitor)
+
+    def _tell_subscribers(self) -> None:
+        self._tell(set(self._subscribers))
+
+    def _tell(self, refs: set[ActorRef[Any]]) -> None:
+        changed = SwitchChanged(self._view.triggered)
+        for ref in refs:
+            try:
+                ref.tell(changed)
+            except MailboxFull:
+                self._untold.add(ref)
+            except ActorDeadError:
+                self._forget(ref)

@@ -1,0 +1,49 @@
+"""Providers: whoever answers prompts, behind one small protocol, as actors.
+
+    protocol, errors, options   the seam
+    anthropic, gemini, offline  one provider a file; table lists them
+    prices, structured, edge    what they share
+    connection, pool            the actors; `complete` is how everybody else gets an answer
+"""
+
+from actors.providers.connection import Complete, ConnectionActor
+from actors.providers.errors import (
+    ProviderError,
+    RefusedError,
+    SpentError,
+    TransientError,
+    UnavailableError,
+)
+from actors.providers.events import ProviderCalled
+from actors.providers.options import ProviderOptions
+from actors.providers.pool import ProviderPool, complete, connection_name, pool_name
+from actors.providers.prices import InvalidPriceListError, Model, Price, PriceList
+from actors.providers.protocol import Answer, Provider, Request, Usage
+from actors.providers.table import PROVIDERS, ProviderEntry, provider_children
+
+__all__ = [
+    "PROVIDERS",
+    "Answer",
+    "Complete",
+    "ConnectionActor",
+    "InvalidPriceListError",
+    "Model",
+    "Price",
+    "PriceList",
+    "Provider",
+    "ProviderCalled",
+    "ProviderEntry",
+    "ProviderError",
+    "ProviderOptions",
+    "ProviderPool",
+    "RefusedError",
+    "Request",
+    "SpentError",
+    "TransientError",
+    "UnavailableError",
+    "Usage",
+    "complete",
+    "connection_name",
+    "pool_name",
+    "provider_children",
+]

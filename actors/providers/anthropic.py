@@ -1,0 +1,221 @@
+"""Anthropic's Messages API through the official SDK in its async form.
+
+The SDK takes seconds to import, so it is loaded on a worker thread at the first call. Its own retries are off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from actors.providers.anthropic_failures import ApiFault, classify
+from actors.providers.edge import guarded, guarded_stream, plain
+from actors.providers.errors import ProviderError, RefusedError, TransientError
+from actors.providers.options import ProviderOptions, usable_key
+from actors.providers.protocol import Answer, Request, Usage
+from actors.providers.retry_after import retry_after_s
+from actors.providers.structured import read_structured
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from anthropic.types import Message
+
+NAME = "anthropic"
+DEFAULT_MODEL = "claude-sonnet-5-5"
+KEY_HINT = "Set ANTHROPIC_API_KEY, or name a key file in providers.anthropic.api_key_file"
+
+
+class AnthropicProvider:
+    """See `Provider`. Thread: the event loop of its first call."""
+
+    def __init__(self, options: ProviderOptions) -> None:
+        self._options = options
+        self._client: AsyncAnthropic | None = None
+        self._loading = asyncio.Lock()
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    def __repr__(self) -> str:
+        return f"AnthropicProvider(model={self._model(None)!r}, base_url={self._options.base_url!r})"
+
+    async def complete(self, request: Request) -> Answer:
+        """One call of POST /v1/messages."""
+        key = usable_key(self._options, NAME, KEY_HINT)
+        timeout_s = min(request.timeout_s, self._options.timeout_s)
+        message = await guarded(
+            self._create(request, key, timeout_s), NAME, timeout_s, lambda error: self._translate(error, key)
+        )
+        return self._answer(request, message)
+
+    async def stream(self, request: Request) -> AsyncGenerator[str, None]:
+        """Text deltas of one streamed call."""
+        key = usable_key(self._options, NAME, KEY_HINT)
+        timeout_s = min(request.timeout_s, self._options.timeout_s)
+        pieces = self._deltas(request, key, timeout_s)
+        guarded_pieces = guarded_stream(pieces, NAME, timeout_s, lambda error: self._translate(error, key))
+        try:
+            async for piece in guarded_pieces:
+                yield piece
+        finally:
+            await guarded_pieces.aclose()
+            await pieces.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the SDK's connections."""
+        self._closed = True
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    # ---- the call ------------------------------------------------------------------------------------------
+
+    async def _create(self, request: Request, key: str, timeout_s: float) -> Message:
+        client = await self._connected(key)
+        message = await client.messages.create(**await self._arguments(request, timeout_s), stream=False)
+        # With another content type the SDK hands out the body as text, whatever the signature says.
+        if not isinstance(getattr(message, "content", None), list) or getattr(message, "usage", None) is None:
+            raise TransientError("malformed_answer", NAME, "the vendor's answer could not be read")
+        return message
+
+    async def _deltas(self, request: Request, key: str, timeout_s: float) -> AsyncGenerator[str, None]:
+        client = await self._connected(key)
+        events: Any = await client.messages.create(**await self._arguments(request, timeout_s), stream=True)
+        async with events:
+            ended = False
+            async for event in events:
+                if event.type == "content_block_delta" and event.delta.type == "text_delta":
+                    yield event.delta.text
+                elif event.type == "message_delta" and event.delta.stop_reason == "refusal":
+                    raise _refusal()
+                ended = ended or event.type == "message_stop"
+        # A body that ends early without a transport error would otherwise pass for a short answer.
+        if not ended:
+            raise TransientError("connection_lost", NAME, "the stream ended before the answer was complete")
+
+    async def _arguments(self, request: Request, timeout_s: float) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "model": self._model(request),
+            "max_tokens": request.max_tokens,
+            "messages": [{"role": "user", "content": request.prompt}],
+            "timeout": timeout_s,
+        }
+        if request.system:
+            arguments["system"] = request.system
+        if request.idempotency_key:
+            arguments["extra_headers"] = {"Idempotency-Key": request.idempotency_key}
+        if self._sends_temperature(request):
+            # The SDK has no such parameter any more; older models still take it.
+            arguments["extra_body"] = {"temperature": request.temperature}
+        if request.json_schema is not None:
+            schema = _accepted_schema(dict(request.json_schema))
+            arguments["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+        return arguments
+
+    async def _connected(self, key: str) -> AsyncAnthropic:
+        async with self._loading:
+            if self._closed:
+                raise TransientError("closed", NAME, "this connection has been closed")
+            if self._client is None:
+                self._client = await asyncio.to_thread(_new_client, key, self._options)
+            return self._client
+
+    # ---- what comes back -----------------------------------------------------------------------------------
+
+    def _answer(self, request: Request, message: Message) -> Answer:
+        stop = message.stop_reason or "unknown"
+        if stop == "refusal":
+            raise _refusal()
+        text = "".join(block.text for block in message.content if block.type == "text")
+        truncated = stop in ("max_tokens", "model_context_window_exceeded")
+        if truncated and not text:
+            raise RefusedError("truncated", NAME, "max_tokens was used up before the answer began. Raise max_tokens")
+        data: Any = None
+        if request.json_schema is not None:
+            data = read_structured(NAME, text, request.json_schema, truncated=truncated)
+        usage = _usage(message)
+        return Answer(
+            text=text,
+            data=data,
+            provider=NAME,
+            model=message.model,
+            usage=usage,
+            cost_usd=self._cost(message.model, self._model(request), usage),
+            stop_reason=stop,
+            metadata=self._metadata(request, message),
+        )
+
+    def _metadata(self, request: Request, message: Message) -> dict[str, Any]:
+        metadata: dict[str, Any] = {"language_model": True, "message_id": message.id}
+        if request.temperature is not None and not self._sends_temperature(request):
+            metadata["temperature"] = "not sent: this model does not take it"
+        return metadata
+
+    def _cost(self, answered: str, asked: str, usage: Usage) -> Any:
+        # The vendor may answer with a dated name of the model that was asked for.
+        prices, now = self._options.prices, self._options.wall()
+        cost = prices.cost_usd(answered, usage, now)
+        return prices.cost_usd(asked, usage, now) if cost is None else cost
+
+    def _model(self, request: Request | None) -> str:
+        return (request.model if request else None) or self._options.model or DEFAULT_MODEL
+
+    def _sends_temperature(self, request: Request) -> bool:
+        # Newer models answer 400 to it, so it goes only to those that are known to take it.
+        model = self._options.prices.model(self._model(request))
+        return request.temperature is not None and model is not None and model.temperature
+
+    def _translate(self, error: Exception, key: str) -> ProviderError | None:
+        from anthropic import APIConnectionError, APIResponseValidationError, APIStatusError  # noqa: PLC0415
+        from anthropic import APITimeoutError as TimedOut  # noqa: PLC0415
+
+        match error:
+            case APIStatusError():
+                fault = ApiFault(
+                    status=error.status_code,
+                    type=error.type,
+                    error_code=error.error_code,
+                    message=plain(error.api_message or f"HTTP status {error.status_code}", key),
+                    retry_after_s=retry_after_s(error.response.headers, self._options.wall()),
+                )
+                return classify(fault, NAME, self._options.key_hint or KEY_HINT)
+            case TimedOut():
+                return TransientError("timeout", NAME, "the vendor did not answer in time")
+            case APIConnectionError():
+                return TransientError("connection_lost", NAME, "the connection to the vendor failed or broke")
+            case APIResponseValidationError():
+                return TransientError("malformed_answer", NAME, "the vendor's answer could not be read")
+            case _:
+                return None
+
+
+def _new_client(key: str, options: ProviderOptions) -> AsyncAnthropic:
+    from anthropic import AsyncAnthropic  # noqa: PLC0415 - takes seconds; runs on a worker thread
+
+    return AsyncAnthropic(api_key=key, base_url=options.base_url, timeout=options.timeout_s, max_retries=0)
+
+
+def _accepted_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema in the subset the API takes; what it leaves out is checked on the answer."""
+    from anthropic import transform_schema  # noqa: PLC0415
+
+    try:
+        return transform_schema(schema)
+    except (ValueError, TypeError, AttributeError):
+        raise RefusedError(
+            "bad_schema", NAME, "the JSON schema cannot be sent: every part of it needs a type, an enum or a variant"
+        ) from None
+
+
+def _usage(message: Message) -> Usage:
+    counted = message.usage
+    # Cached input is priced differently, but we never ask for caching; as plain input it is at worst counted too high.
+    cached = (counted.cache_creation_input_tokens or 0) + (counted.cache_read_input_tokens or 0)
+    return Usage(counted.input_tokens + cached, counted.output_tokens)
+
+
+def _refusal() -> RefusedError:
+    return RefusedError("blocked", NAME, "the model declined to answer this prompt")

@@ -1,0 +1,102 @@
+"""One connection to a provider: an actor that owns a `Provider` and makes its calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from actors.kernel import Actor
+from actors.providers.errors import ProviderError, TransientError
+from actors.providers.events import ProviderCalled
+from actors.providers.protocol import Answer, Provider, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Asks a connection or a pool for an answer -> `Answer`; fails with `ProviderError`."""
+
+    request: Request
+
+
+class ConnectionActor(Actor):
+    """Answers `Complete`, many at a time (at most `max_in_flight`; one more is refused as transient "busy").
+
+    A provider error fails its caller and leaves the connection alive. When the connection dies, its calls are
+    cancelled, their callers hear of it at once, and the provider's network connections are closed, also after a kill.
+    Publishes one `ProviderCalled` a call.
+    """
+
+    expected_errors = (ProviderError,)
+
+    def __init__(
+        self, provider_name: str, factory: Callable[[], Provider], max_in_flight: int = 256, model: str = "unknown"
+    ) -> None:
+        super().__init__()
+        self._name = provider_name
+        self._factory = factory
+        self._max_in_flight = max_in_flight
+        self._model = model
+        self._in_flight = 0
+        self._provider: Provider | None = None
+
+    async def on_start(self) -> None:
+        """Makes the provider; it connects at its first call."""
+        provider = self._factory()
+        self._provider = provider
+        self.spawn_task(_hold(provider))
+
+    async def on_receive(self, message: Any) -> Any:
+        """Takes `Complete`."""
+        match message:
+            case Complete(request):
+                if self._in_flight >= self._max_in_flight:
+                    raise TransientError("busy", self._name, f"{self._in_flight} calls are in flight", 0.1)
+                self._in_flight += 1
+                return self.defer(self._call(request))
+            case _:
+                raise TypeError(f"a connection takes Complete, not {type(message).__name__}")
+
+    async def on_stop(self) -> None:
+        """Closes the provider."""
+        if self._provider is not None:
+            await self._provider.aclose()
+
+    async def _call(self, request: Request) -> Answer:
+        assert self._provider is not None
+        started = self.kernel.clock.now()
+        try:
+            answer = await self._provider.complete(request)
+        except ProviderError as error:
+            self._report(started, request.model or self._model, error.error_class, None)
+            raise
+        finally:
+            self._in_flight -= 1
+        self._report(started, answer.model, None, answer)
+        return answer
+
+    def _report(self, started: float, model: str, error_class: str | None, answer: Answer | None) -> None:
+        self.kernel.events.publish(
+            ProviderCalled(
+                provider=self._name,
+                model=model,
+                outcome="ok" if error_class is None else "error",
+                error_class=error_class,
+                duration_s=self.kernel.clock.now() - started,
+                input_tokens=answer.usage.input_tokens if answer else 0,
+                output_tokens=answer.usage.output_tokens if answer else 0,
+                cost_usd=answer.cost_usd if answer else None,
+            )
+        )
+
+
+async def _hold(provider: Provider) -> None:
+    """Closes the provider when the actor ends in a way that runs no `on_stop`, a kill above all.
+
+    Waits without a deadline on purpose: the task belongs to the actor and is cancelled with it.
+    """
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await provider.aclose()

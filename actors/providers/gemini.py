@@ -1,0 +1,238 @@
+"""Google's Gemini API (the developer API, not Vertex) through the official SDK in its async form.
+
+The SDK is loaded on a worker thread at the first call. Its own retries are off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any, cast
+
+from actors.providers.edge import guarded, guarded_stream, plain
+from actors.providers.errors import ProviderError, RefusedError, TransientError
+from actors.providers.gemini_failures import ApiFault, classify
+from actors.providers.options import ProviderOptions, usable_key
+from actors.providers.protocol import Answer, Request, Usage
+from actors.providers.retry_after import retry_after_s
+from actors.providers.structured import read_structured
+
+if TYPE_CHECKING:
+    from google.genai import Client
+    from google.genai.types import GenerateContentResponse
+
+NAME = "gemini"
+DEFAULT_MODEL = "gemini-3.8-flash"
+KEY_HINT = "Set GEMINI_API_KEY, or name a key file in providers.gemini.api_key_file"
+
+# Every other finish reason means that the vendor held the answer back.
+_FINISHED = frozenset({"STOP", "MAX_TOKENS"})
+_UNSTEADY = frozenset({"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "OTHER"})
+
+
+class GeminiProvider:
+    """See `Provider`. Thread: the event loop of its first call."""
+
+    def __init__(self, options: ProviderOptions) -> None:
+        self._options = options
+        self._client: Client | None = None
+        self._loading = asyncio.Lock()
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    def __repr__(self) -> str:
+        return f"GeminiProvider(model={self._model(None)!r}, base_url={self._options.base_url!r})"
+
+    async def complete(self, request: Request) -> Answer:
+        """One call of models/<model>:generateContent."""
+        key = usable_key(self._options, NAME, KEY_HINT)
+        timeout_s = min(request.timeout_s, self._options.timeout_s)
+        response = await guarded(
+            self._generate(request, key, timeout_s), NAME, timeout_s, lambda error: self._translate(error, key)
+        )
+        return self._answer(request, response)
+
+    async def stream(self, request: Request) -> AsyncGenerator[str, None]:
+        """Text pieces of models/<model>:streamGenerateContent."""
+        key = usable_key(self._options, NAME, KEY_HINT)
+        timeout_s = min(request.timeout_s, self._options.timeout_s)
+        pieces = self._pieces(request, key, timeout_s)
+        guarded_pieces = guarded_stream(pieces, NAME, timeout_s, lambda error: self._translate(error, key))
+        try:
+            async for piece in guarded_pieces:
+                yield piece
+        finally:
+            await guarded_pieces.aclose()
+            await pieces.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the SDK's connections, of its sync half too."""
+        self._closed = True
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aio.aclose()
+            client.close()
+
+    # ---- the call ------------------------------------------------------------------------------------------
+
+    async def _generate(self, request: Request, key: str, timeout_s: float) -> GenerateContentResponse:
+        client = await self._connected(key)
+        return await client.aio.models.generate_content(
+            model=self._model(request), contents=request.prompt, config=cast("Any", _config(request, timeout_s))
+        )
+
+    async def _pieces(self, request: Request, key: str, timeout_s: float) -> AsyncGenerator[str, None]:
+        client = await self._connected(key)
+        chunks: Any = await client.aio.models.generate_content_stream(
+            model=self._model(request), contents=request.prompt, config=cast("Any", _config(request, timeout_s))
+        )
+        ended = False
+        try:
+            async for chunk in chunks:
+                reason = _finish_reason(chunk)
+                ended = ended or reason is not None
+                _check_delivered(chunk, reason or "STOP")
+                text = _text(chunk)
+                if text:
+                    yield text
+        finally:
+            await chunks.aclose()
+        # The SDK takes a body that ends early for the end of the answer.
+        if not ended:
+            raise TransientError("connection_lost", NAME, "the stream ended before the answer was complete")
+
+    async def _connected(self, key: str) -> Client:
+        async with self._loading:
+            if self._closed:
+                raise TransientError("closed", NAME, "this connection has been closed")
+            if self._client is None:
+                self._client = await asyncio.to_thread(_new_client, key, self._options)
+            return self._client
+
+    # ---- what comes back -----------------------------------------------------------------------------------
+
+    def _answer(self, request: Request, response: GenerateContentResponse) -> Answer:
+        reason = _finish_reason(response)
+        _check_delivered(response, reason)
+        text = _text(response)
+        truncated = reason == "MAX_TOKENS"
+        if truncated and not text:
+            raise RefusedError("truncated", NAME, "max_tokens was used up before the answer began. Raise max_tokens")
+        data: Any = None
+        if request.json_schema is not None:
+            data = read_structured(NAME, text, request.json_schema, truncated=truncated)
+        asked = self._model(request)
+        model = response.model_version or asked
+        usage = _usage(response)
+        return Answer(
+            text=text,
+            data=data,
+            provider=NAME,
+            model=model,
+            usage=usage,
+            cost_usd=self._cost(model, asked, usage),
+            stop_reason={"STOP": "end_turn", "MAX_TOKENS": "max_tokens"}.get(reason or "", "unknown"),
+            metadata={"language_model": True, "message_id": response.response_id},
+        )
+
+    def _cost(self, answered: str, asked: str, usage: Usage) -> Any:
+        prices, now = self._options.prices, self._options.wall()
+        cost = prices.cost_usd(answered, usage, now)
+        return prices.cost_usd(asked, usage, now) if cost is None else cost
+
+    def _model(self, request: Request | None) -> str:
+        return (request.model if request else None) or self._options.model or DEFAULT_MODEL
+
+    def _translate(self, error: Exception, key: str) -> ProviderError | None:
+        from google.genai.errors import APIError, UnknownApiResponseError  # noqa: PLC0415
+
+        match error:
+            case APIError():
+                return classify(_fault(error, key, self._options.wall()), NAME, self._options.key_hint or KEY_HINT)
+            case UnknownApiResponseError():
+                return TransientError("malformed_answer", NAME, "the vendor's answer could not be read")
+            case _:
+                return None
+
+
+def _new_client(key: str, options: ProviderOptions) -> Client:
+    from google import genai  # noqa: PLC0415 - takes seconds; runs on a worker thread
+
+    # Without these two arguments the SDK would look for Vertex settings in the environment, and retry by itself.
+    return genai.Client(
+        vertexai=False,
+        api_key=key,
+        http_options=genai.types.HttpOptions(
+            base_url=options.base_url,
+            timeout=round(options.timeout_s * 1000),
+            retry_options=genai.types.HttpRetryOptions(attempts=1),
+        ),
+    )
+
+
+def _config(request: Request, timeout_s: float) -> dict[str, Any]:
+    http: dict[str, Any] = {"timeout": max(1, round(timeout_s * 1000))}
+    if request.idempotency_key:
+        http["headers"] = {"Idempotency-Key": request.idempotency_key}
+    config: dict[str, Any] = {"max_output_tokens": request.max_tokens, "http_options": http}
+    if request.system:
+        config["system_instruction"] = request.system
+    if request.temperature is not None:
+        config["temperature"] = request.temperature
+    if request.json_schema is not None:
+        config["response_mime_type"] = "application/json"
+        config["response_json_schema"] = dict(request.json_schema)
+    return config
+
+
+def _finish_reason(response: GenerateContentResponse) -> str | None:
+    candidates = response.candidates or []
+    reason = candidates[0].finish_reason if candidates else None
+    return None if reason is None else str(reason.value)
+
+
+def _check_delivered(response: GenerateContentResponse, reason: str | None) -> None:
+    feedback = response.prompt_feedback
+    if feedback is not None and feedback.block_reason is not None:
+        raise RefusedError("blocked", NAME, f"the vendor blocked the prompt: {feedback.block_reason.value}")
+    if reason is None:
+        raise TransientError("malformed_answer", NAME, "the vendor's answer holds no finished candidate")
+    if reason in _UNSTEADY:
+        raise TransientError("malformed_answer", NAME, f"the vendor broke the answer off: {reason}")
+    if reason not in _FINISHED:
+        raise RefusedError("blocked", NAME, f"the vendor held the answer back: {reason}")
+
+
+def _text(response: GenerateContentResponse) -> str:
+    # Not `response.text`: that one logs a warning whenever the answer has other parts.
+    candidates = response.candidates or []
+    content = candidates[0].content if candidates else None
+    parts = (content.parts if content else None) or []
+    return "".join(part.text for part in parts if part.text and not part.thought)
+
+
+def _usage(response: GenerateContentResponse) -> Usage:
+    counted = response.usage_metadata
+    if counted is None:
+        return Usage()
+    return Usage(
+        (counted.prompt_token_count or 0) + (counted.tool_use_prompt_token_count or 0),
+        (counted.candidates_token_count or 0) + (counted.thoughts_token_count or 0),
+    )
+
+
+def _fault(error: Any, key: str, wall: float) -> ApiFault:
+    body: Any = error.details if isinstance(error.details, dict) else {}
+    inner: Any = body.get("error", body)
+    details: Any = inner.get("details", []) if isinstance(inner, dict) else []
+    headers: Any = getattr(error.response, "headers", {}) or {}
+    return ApiFault(
+        status=int(error.code or 0),
+        status_text=str(error.status or ""),
+        message=plain(error.message or f"HTTP status {error.code}", key),
+        details=cast("list[Any]", details) if isinstance(details, list) else [],
+        retry_after_s=retry_after_s(headers, wall),
+    )

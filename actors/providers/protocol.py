@@ -1,0 +1,86 @@
+"""The seam between the node and whoever answers prompts.
+
+A new provider is one file with a class that has these four members, one line in `table.py`, and a row in the contract
+suite (`tests/contracts/test_providers.py`). It does not retry, keeps no queue and knows no actor: retrying belongs to
+the step, queueing to the pool, life and death to the connection's supervisor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the vendor counts them for billing: cached input counts as input, thinking as output."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+def _nothing() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt. `json_schema` asks for an answer whose `data` conforms to it; `timeout_s` bounds the whole call.
+
+    `idempotency_key` goes out as a header, the same at every attempt of one step; the vendors do not promise to
+    honour it. `metadata` stays inside the node (the offline provider reads `task` from it).
+    """
+
+    prompt: str
+    system: str | None = None
+    model: str | None = None
+    max_tokens: int = 1024
+    temperature: float | None = None
+    json_schema: Mapping[str, Any] | None = None
+    timeout_s: float = 120.0
+    idempotency_key: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=_nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `data` is None unless the request had a schema; `cost_usd` is None where no price is known."""
+
+    text: str
+    data: Any
+    provider: str
+    model: str
+    usage: Usage
+    cost_usd: Decimal | None
+    stop_reason: str
+    metadata: Mapping[str, Any] = field(default_factory=_nothing)
+
+
+class Provider(Protocol):
+    """Answers prompts. One instance belongs to one connection actor; calls may overlap; nothing is called after `aclose`.
+
+    `complete` and `stream` raise `ProviderError` only, and end within the request's `timeout_s`; cancelling them
+    closes the network connection. `aclose` may be called twice.
+    """
+
+    @property
+    def name(self) -> str:
+        """The provider's name, as in the table."""
+        ...
+
+    async def complete(self, request: Request) -> Answer:
+        """The whole answer."""
+        ...
+
+    def stream(self, request: Request) -> AsyncGenerator[str, None]:
+        """The answer's text piece by piece; closing the generator ends the call."""
+        ...
+
+    async def aclose(self) -> None:
+        """Gives back what the provider holds."""
+        ...

@@ -1,0 +1,46 @@
+"""Reads a model's JSON answer and holds it to the schema that was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from actors.providers.errors import RefusedError, TransientError
+
+_SHOWN = 200
+
+
+def read_structured(provider: str, text: str, schema: Mapping[str, Any], *, truncated: bool) -> Any:
+    """The data in `text`, conforming to `schema`.
+
+    Raises `RefusedError` "truncated" when the answer was cut at `max_tokens`, `TransientError` "malformed_data" or
+    "schema_mismatch" (another try may do better), `RefusedError` "bad_schema" when the schema itself is none.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError:
+        if truncated:
+            raise RefusedError(
+                "truncated", provider, "the JSON answer was cut off at max_tokens. Raise max_tokens"
+            ) from None
+        raise TransientError("malformed_data", provider, "the answer is not the JSON that was asked for") from None
+    _conform(provider, data, schema)
+    return data
+
+
+def _conform(provider: str, data: Any, schema: Mapping[str, Any]) -> None:
+    # jsonschema takes a tenth of a second to import; only structured calls need it.
+    import jsonschema  # noqa: PLC0415
+    from jsonschema.exceptions import best_match  # noqa: PLC0415
+
+    cls = jsonschema.Draft202012Validator
+    try:
+        cls.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise RefusedError("bad_schema", provider, f"the JSON schema is invalid: {error.message[:_SHOWN]}") from None
+    fault = best_match(cls(schema).iter_errors(data))
+    if fault is not None:
+        raise TransientError(
+            "schema_mismatch", provider, f"the answer breaks the schema at {fault.json_path}: {fault.message[:_SHOWN]}"
+        )

@@ -1,0 +1,9 @@
+"""Measurements of evopipe, each beside a baseline taken in the same run. `make bench` runs them all.
+
+actors    the kernel against raw `pykka.ThreadingActor`
+engine    runs of five no-op steps against bare coroutines
+startup   the CLI and the node as processes
+
+Every module prints one JSON object when run as `python -m bench.<name>`. To add one: a module with a
+`measure() -> dict` and a line in `bench.__main__`.
+"""

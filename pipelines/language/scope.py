@@ -1,0 +1,144 @@
+"""What names mean while a run goes on: the one resolver behind templates, conditions, sources and outputs.
+
+A path is a tuple of segments. Its root is one of `inputs`, `steps`, `global_vars`, `state`, `loop`, `workflow`,
+or a bare name, looked up as: loop variable (inner loops first), step, state variable, input, global variable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from pydantic import JsonValue
+
+Segments = tuple[str | int, ...]
+
+ROOTS: Final = frozenset({"inputs", "steps", "global_vars", "state", "loop", "workflow"})
+LOOP_FACTS: Final = frozenset({"index", "total", "first", "last", "level", "parent"})
+
+
+class Missing:
+    """The type of `MISSING`: nothing is there (null is something)."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+_NOTHING: Final[Mapping[str, JsonValue]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The values a template or condition may see.
+
+    `files` holds text read beforehand for `file` prompt parts, by path as written. `now_s` (unix seconds) is what
+    `now()` answers; without it `now()` is an error, since this floor has no clock.
+    """
+
+    inputs: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    steps: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    global_vars: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    state: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    loop: Mapping[str, JsonValue] | None = None
+    workflow: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    now_s: float | None = None
+
+    def find(self, path: Segments) -> JsonValue | Missing:
+        """The value at `path`, or `MISSING`. Never raises."""
+        root = path[0]
+        if root == "steps" and len(path) > 1:
+            value = self.steps.get(str(path[1]), MISSING)
+            return value if isinstance(value, Missing) else find_in_result(value, path[2:])
+        if root in ROOTS:
+            whole = getattr(self, str(root))
+            start = cast(JsonValue, _NOTHING if whole is None else whole)
+            return find_in(start, path[1:])
+        return self._find_bare(str(root), path[1:])
+
+    def _find_bare(self, name: str, rest: Segments) -> JsonValue | Missing:
+        loop = self.loop
+        while loop is not None:
+            if name in loop and name not in LOOP_FACTS:
+                return find_in(loop[name], rest)
+            parent = loop.get("parent")
+            loop = parent if isinstance(parent, Mapping) else None
+        if name in self.steps:
+            return find_in_result(self.steps[name], rest)
+        for variables in (self.state, self.inputs, self.global_vars):
+            if name in variables:
+                return find_in(variables[name], rest)
+        return MISSING
+
+
+def find_in(value: JsonValue, path: Segments) -> JsonValue | Missing:
+    """Follows `path` through maps (keys), lists (indexes) and `.length`."""
+    for segment in path:
+        if isinstance(value, Mapping):
+            inner = value.get(str(segment), MISSING)
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            inner = _item(value, segment)
+        else:
+            inner = MISSING
+        if isinstance(inner, Missing):
+            if segment != "length" or not isinstance(value, Mapping | Sequence):
+                return MISSING
+            inner = len(value)
+        value = inner
+    return value
+
+
+def _item(values: Sequence[JsonValue], segment: str | int) -> JsonValue | Missing:
+    try:
+        index = int(segment)
+    except ValueError:
+        return MISSING
+    return values[index] if -len(values) <= index < len(values) else MISSING
+
+
+def find_in_result(result: JsonValue, path: Segments) -> JsonValue | Missing:
+    """Follows `path` through a step's result, with or without its `result` wrapper (spec section 5).
+
+    `content` also finds the `text` of a provider's result: pipeline_ex calls it so for Gemini.
+    """
+    found = find_in(result, path)
+    if not isinstance(found, Missing) or not path:
+        return found
+    if isinstance(result, Mapping) and "result" in result:
+        inner = find_in(result["result"], path)
+        if isinstance(inner, Missing) and path[0] == "content" and "text" in result:
+            return find_in(result, ("text", *path[1:]))
+        return inner
+    return find_in(result, path[1:]) if path[0] == "result" else MISSING
+
+
+def parse_path(text: str) -> Segments:
+    """`"a.b.0"` or `"a:b.c"` as segments."""
+    return tuple(part for part in text.replace(":", ".").split(".") if part)
+
+
+def to_text(value: JsonValue) -> str:
+    """How a value reads inside text: strings as they are, null as nothing, everything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def previous_response(result: JsonValue, extract: str | None, strict: bool) -> str | None:
+    """Text of a `previous_response` part: JSON is indented by two. None: the path is missing and `strict`.
+
+    Without `extract` a provider's result reads as its text: tokens and costs are noise in a prompt.
+    """
+    value: JsonValue | Missing = result
+    if extract:
+        value = find_in_result(result, parse_path(extract))
+        if isinstance(value, Missing):
+            return None if strict else ""
+    elif isinstance(result, Mapping) and "provider" in result and isinstance(result.get("text"), str):
+        value = result["text"]
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)

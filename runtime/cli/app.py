@@ -1,0 +1,246 @@
+"""The commands and their options. Each imports what it does only when it is called: `--help` stays below 150 ms."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runtime.cli import exits
+
+app = typer.Typer(
+    name="evopipe",
+    help="A supervised node for LLM pipelines.",
+    epilog=exits.HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
+Level = Annotated[str, typer.Argument(help="node, pipeline or provider")]
+SwitchName = Annotated[str, typer.Argument(help="the pipeline's or provider's name; nothing for node")]
+RunId = Annotated[str, typer.Argument(help="a run's id")]
+
+
+@app.callback()
+def options(
+    config: Annotated[Path | None, typer.Option("--config", help="Settings file (or EVOPIPE_CONFIG).")] = None,
+) -> None:
+    """A supervised node for LLM pipelines."""
+    if config is not None:
+        os.environ["EVOPIPE_CONFIG"] = str(config.absolute())
+
+
+@app.command()
+def up(
+    foreground: Annotated[bool, typer.Option("--foreground/--detach", help="Stay in this terminal.")] = False,
+) -> None:
+    """Start the node; returns when it serves (or, in the foreground, when it has ended)."""
+    from runtime.cli.node_commands import start
+
+    raise typer.Exit(start(foreground=foreground))
+
+
+@app.command()
+def down(
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for running pipelines.")] = False,
+) -> None:
+    """Stop the node: it drains, then ends; unfinished runs resume at the next start."""
+    from runtime.cli.node_commands import stop
+
+    raise typer.Exit(stop(now=now))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show how the node is."""
+    from runtime.cli.node_commands import show_status
+
+    raise typer.Exit(show_status(as_json=as_json))
+
+
+@app.command()
+def tree(as_json: Json = False) -> None:
+    """Show the supervision tree."""
+    from runtime.cli.node_commands import show_tree
+
+    raise typer.Exit(show_tree(as_json=as_json))
+
+
+@app.command()
+def ps(as_json: Json = False) -> None:
+    """List all actors."""
+    from runtime.cli.node_commands import show_processes
+
+    raise typer.Exit(show_processes(as_json=as_json))
+
+
+@app.command()
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
+    tail: Annotated[int, typer.Option("--tail", "-n", min=0, max=100_000, help="How many lines first.")] = 100,
+) -> None:
+    """Show the node's log; without a node, what its last one wrote."""
+    from runtime.cli.node_commands import show_logs
+
+    raise typer.Exit(show_logs(follow=follow, count=tail))
+
+
+@app.command()
+def run(  # noqa: PLR0917 - typer passes by keyword
+    file: Annotated[Path, typer.Argument(help="pipeline file (YAML)")],
+    given: Annotated[
+        list[str] | None, typer.Option("--input", "-i", help="key=text, or key:=JSON; may be repeated.")
+    ] = None,
+    input_file: Annotated[Path | None, typer.Option("--input-file", help="JSON or YAML file of inputs.")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", "-w", help="Directory of file steps (default ./workspace).")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="The same key never starts a second run.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow/--detach", help="Wait and show progress, or only submit.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Run a pipeline. Progress goes to stderr, the outputs to stdout."""
+    from runtime.cli.run_commands import run_pipeline
+
+    raise typer.Exit(
+        run_pipeline(
+            file,
+            given or [],
+            input_file=input_file,
+            workspace=workspace,
+            key=key,
+            follow=follow,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def follow(run_id: RunId, as_json: Json = False) -> None:
+    """Show the progress of a run from its beginning, and its outputs."""
+    from runtime.cli.run_commands import follow_run
+
+    raise typer.Exit(follow_run(run_id, as_json=as_json))
+
+
+@app.command()
+def runs(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, as_json: Json = False) -> None:
+    """List the newest runs."""
+    from runtime.cli.run_commands import list_runs
+
+    raise typer.Exit(list_runs(limit, as_json=as_json))
+
+
+@app.command()
+def cancel(run_id: RunId) -> None:
+    """Cancel a run."""
+    from runtime.cli.run_commands import cancel_run
+
+    raise typer.Exit(cancel_run(run_id))
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="pipeline files (YAML)")],
+    as_json: Json = False,
+) -> None:
+    """Check pipelines and tell everything that is wrong. Needs no node."""
+    from runtime.cli.validate_command import validate_files
+
+    raise typer.Exit(validate_files(files, as_json=as_json))
+
+
+@app.command()
+def kill(level: Level, name: SwitchName = "", reason: Reason = "by hand") -> None:
+    """Trigger a kill switch: what it covers stops within a second and stays stopped until `arm`."""
+    from runtime.cli.switch_commands import trigger
+
+    raise typer.Exit(trigger(level, name, reason))
+
+
+@app.command()
+def arm(level: Level, name: SwitchName = "", reason: Reason = "by hand") -> None:
+    """Make a triggered kill switch ready again."""
+    from runtime.cli.switch_commands import arm as arm_switch
+
+    raise typer.Exit(arm_switch(level, name, reason))
+
+
+@app.command()
+def switches(as_json: Json = False) -> None:
+    """Show the kill switches that are triggered."""
+    from runtime.cli.switch_commands import show
+
+    raise typer.Exit(show(as_json=as_json))
+
+
+@app.command()
+def evolve(  # noqa: PLR0917 - typer passes by keyword
+    file: Annotated[Path, typer.Argument(help="pipeline file (YAML)")],
+    generations: Annotated[int, typer.Option(min=1, max=1000)] = 3,
+    population: Annotated[int, typer.Option(min=2, max=1000)] = 8,
+    budget_requests: Annotated[int, typer.Option(min=1, help="Provider calls in all.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same evolution.")] = 0,
+    given: Annotated[list[str] | None, typer.Option("--input", "-i", help="key=text, or key:=JSON.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the best pipeline goes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Breed better versions of a pipeline."""
+    from runtime.cli.evolve_command import evolve_pipeline
+
+    raise typer.Exit(
+        evolve_pipeline(
+            file,
+            given or [],
+            generations=generations,
+            population=population,
+            budget_requests=budget_requests,
+            seed=seed,
+            output=output,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command("kill-actor", hidden=True)
+def kill_actor(name: Annotated[str, typer.Argument(help="registered name, see `ps`")]) -> None:
+    """Kill one actor, to see its supervisor put it right."""
+    from runtime.cli.node_commands import kill_one
+
+    raise typer.Exit(kill_one(name))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib import metadata
+
+    try:
+        print(metadata.version("evopipe"))
+    except metadata.PackageNotFoundError:
+        print("0+unknown (not installed)")
+
+
+def main() -> None:
+    """The entry point of the `evopipe` command. Ends the process with one of the codes in `runtime.cli.exits`."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(exits.INTERRUPTED)
+    except BrokenPipeError:
+        # `evopipe logs | head`: the reader has enough. Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(exits.OK)
+    except Exception as error:  # noqa: BLE001 - the border: foreseen errors become sentences, others are raised again
+        from runtime.cli.session import told
+
+        sys.exit(told(error))

@@ -1,0 +1,73 @@
+"""`evolve`: starts an evolution, shows its generations, writes the best pipeline."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from runtime.cli import exits
+from runtime.cli.session import node_client, parse_inputs, print_json, read_definition, say
+
+POLL_S = 0.25
+
+
+def evolve_pipeline(
+    file: Path,
+    given: list[str],
+    *,
+    generations: int,
+    population: int,
+    budget_requests: int,
+    seed: int,
+    output: Path | None,
+    as_json: bool,
+) -> int:
+    """Evolves to the end; the best pipeline goes to `output` or to stdout."""
+    body: dict[str, object] = {
+        "definition": read_definition(file),
+        "source": str(file.absolute()),
+        "inputs": parse_inputs(given, None),
+        "generations": generations,
+        "population": population,
+        "budget_requests": budget_requests,
+        "seed": seed,
+    }
+    with node_client() as client:
+        evolution_id = str(client.post("/v1/evolutions", body)["evolution_id"])
+        say(f"evolution {evolution_id} has begun.")
+        shown = -1
+        while True:
+            state: dict[str, Any] = client.get(f"/v1/evolutions/{quote(evolution_id, safe='')}")
+            generation = state.get("generation")
+            if isinstance(generation, int) and generation != shown:
+                shown = generation
+                say(_progress(state))
+            if state.get("status") not in ("running", "starting", "paused"):
+                break
+            threading.Event().wait(POLL_S)
+    return _finish(state, output, as_json=as_json)
+
+
+def _progress(state: dict[str, Any]) -> str:
+    return (
+        f"generation {state.get('generation')}: best fitness {state.get('best_fitness')}, "
+        f"requests {state.get('requests_used')} of {state.get('budget_requests')}"
+    )
+
+
+def _finish(state: dict[str, Any], output: Path | None, *, as_json: bool) -> int:
+    best = state.get("best_yaml")
+    if output is not None and isinstance(best, str):
+        output.write_text(best, encoding="utf-8")
+        say(f"the best pipeline is in {output}.")
+    if as_json:
+        print_json(state)
+    elif output is None and isinstance(best, str):
+        sys.stdout.write(best)
+    if state.get("status") not in ("finished", "succeeded", "completed"):
+        say(f"the evolution ended as {state.get('status')}: {state.get('error') or state.get('reason') or ''}")
+        return exits.FAILED
+    return exits.OK

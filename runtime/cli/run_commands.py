@@ -1,0 +1,132 @@
+"""`run`, `follow`, `runs`, `cancel`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from runtime.cli import exits
+from runtime.cli.session import node_client, parse_inputs, print_json, read_definition, say
+from runtime.cli.watching import Watcher, make_watcher
+from runtime.client import NodeClient, NodeUnreachableError, RequestFailedError
+
+RECONNECT_FOR_S = 30.0
+RECONNECT_EVERY_S = 0.2
+TERMINAL = ("run_succeeded", "run_failed", "run_cancelled")
+
+
+def run_pipeline(
+    file: Path,
+    given: list[str],
+    *,
+    input_file: Path | None,
+    workspace: Path | None,
+    key: str | None,
+    follow: bool,
+    as_json: bool,
+) -> int:
+    """Submits, and unless detached follows to the end."""
+    asked = str(workspace) if workspace is not None else os.environ.get("PIPELINE_WORKSPACE_DIR") or None
+    body: dict[str, Any] = {
+        "definition": read_definition(file),
+        "source": str(file.absolute()),
+        "inputs": parse_inputs(given, input_file),
+        "base_dir": str(Path.cwd()),
+    }
+    if asked is not None:
+        body["workspace"] = asked
+    if key is not None:
+        body["idempotency_key"] = key
+    with node_client() as client:
+        accepted = client.submit(body)
+        if not follow:
+            print_json(accepted) if as_json else print(accepted["run_id"])
+            return exits.OK
+        return _follow(client, accepted["run_id"], as_json=as_json)
+
+
+def follow_run(run_id: str, *, as_json: bool) -> int:
+    """Follows a run that was submitted before."""
+    with node_client() as client:
+        return _follow(client, run_id, as_json=as_json)
+
+
+def list_runs(limit: int, *, as_json: bool) -> int:
+    """The newest runs."""
+    with node_client() as client:
+        found: list[dict[str, Any]] = client.get("/v1/runs", limit=limit)["runs"]
+    if as_json:
+        print_json(found)
+        return exits.OK
+    for known in found:
+        pipeline = known.get("pipeline_name") or known.get("pipeline") or ""
+        print(f"{known.get('run_id', ''):<28} {known.get('status', ''):<10} {pipeline}")
+    return exits.OK
+
+
+def cancel_run(run_id: str) -> int:
+    """Asks for a run's end."""
+    with node_client() as client:
+        client.post(f"/v1/runs/{quote(run_id, safe='')}/cancel", {})
+    print(f"{run_id} is being cancelled.")
+    return exits.OK
+
+
+def _follow(client: NodeClient, run_id: str, *, as_json: bool) -> int:
+    try:
+        with make_watcher(run_id) as watcher:
+            _watch(client, run_id, watcher)
+        outcome = client.outcome(run_id, wait_s=30)
+    except KeyboardInterrupt:
+        say(f"no longer following; the run goes on (`evopipe follow {run_id}`, `evopipe cancel {run_id}`).")
+        return exits.INTERRUPTED
+    if as_json:
+        print_json(outcome)
+    else:
+        _print_outcome(outcome)
+    return exits.OK if outcome.get("status") == "succeeded" else exits.FAILED
+
+
+def _watch(client: NodeClient, run_id: str, watcher: Watcher) -> None:
+    """Shows events until the last one. A socket that goes away is looked for again: its server may be restarting."""
+    seen: set[tuple[Any, Any, Any]] = set()
+    lost_at: float | None = None
+    while True:
+        try:
+            for kind, event in client.events(run_id):
+                lost_at = None
+                mark = (event.get("seq"), kind, event.get("at"))
+                if mark in seen:
+                    continue
+                seen.add(mark)
+                watcher.show(kind, event)
+                if kind in TERMINAL:
+                    return
+        except (NodeUnreachableError, RequestFailedError) as error:
+            if isinstance(error, RequestFailedError) and error.status < 500:
+                raise
+            now = time.monotonic()
+            lost_at = lost_at or now
+            if now - lost_at > RECONNECT_FOR_S:
+                raise
+        threading.Event().wait(RECONNECT_EVERY_S)
+
+
+def _print_outcome(outcome: dict[str, Any]) -> None:
+    error = outcome.get("error")
+    if outcome.get("status") != "succeeded":
+        reason = error.get("message") if isinstance(error, dict) else error
+        say(f"the run {outcome.get('status')}: {reason or 'no reason was recorded'}")
+    outputs = outcome.get("outputs") or outcome.get("results") or {}
+    if isinstance(outputs, dict) and len(outputs) == 1:
+        (only,) = outputs.values()
+        if isinstance(only, str):
+            sys.stdout.write(only.rstrip("\n") + "\n")
+            return
+    if outputs:
+        print_json(outputs)

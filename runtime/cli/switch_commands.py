@@ -1,0 +1,91 @@
+"""`kill`, `arm`, `switches`."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+from runtime.cli import exits
+from runtime.cli.session import UsageProblem, node_client, print_json, say
+from runtime.client import NodeUnreachableError
+from runtime.settings import load_settings, make_private
+
+LEVELS = ("node", "pipeline", "provider")
+
+
+def trigger(level: str, name: str, reason: str) -> int:
+    """Triggers a switch; with no node to ask, by the file that every node looks at."""
+    _check(level, name)
+    try:
+        with node_client(timeout_s=5.0) as client:
+            client.post("/v1/kill-switches", _body(level, name, reason))
+    except NodeUnreachableError:
+        return _by_file(level, name, reason)
+    print(f"triggered: {_what(level, name)} ({reason})")
+    return exits.OK
+
+
+def arm(level: str, name: str, reason: str) -> int:
+    """Makes a switch ready again."""
+    _check(level, name)
+    with node_client() as client:
+        client.post("/v1/kill-switches/arm", _body(level, name, reason))
+    print(f"armed: {_what(level, name)} is ready again ({reason})")
+    return exits.OK
+
+
+def show(*, as_json: bool) -> int:
+    """What is triggered now."""
+    with node_client() as client:
+        state: dict[str, Any] = client.get("/v1/kill-switches")
+    if as_json:
+        print_json(state)
+        return exits.OK
+    triggered: list[dict[str, Any]] = state.get("triggered") or []
+    for switch in triggered:
+        what = _what(str(switch.get("level")), str(switch.get("name") or ""))
+        print(f"triggered: {what} by {switch.get('who') or '?'}: {switch.get('reason') or 'no reason given'}")
+    for problem in state.get("problems") or []:
+        say(str(problem))
+    if not triggered:
+        print("no kill switch is triggered.")
+    return exits.OK
+
+
+def _by_file(level: str, name: str, reason: str) -> int:
+    directory = load_settings().state_dir / "kill"
+    make_private(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    file = directory / (level if level == "node" else f"{level}.{name}")
+    file.write_text(reason + "\n", encoding="utf-8")
+    say(
+        f"no node answers, so the file {file} was written: it triggers the switch of a node that hangs or starts. "
+        "Remove the file before you arm the switch."
+    )
+    return exits.OK
+
+
+def _check(level: str, name: str) -> None:
+    if level not in LEVELS:
+        raise UsageProblem(f"{level!r} is no level; give one of {', '.join(LEVELS)}.")
+    if level == "node" and name:
+        raise UsageProblem("the node switch has no name; write `evopipe kill node`.")
+    if level != "node" and not name:
+        raise UsageProblem(f"which {level}? Write `evopipe kill {level} NAME`.")
+    if "/" in name or "\0" in name:
+        raise UsageProblem(f"{name!r} cannot be the name of a {level}.")
+
+
+def _body(level: str, name: str, reason: str) -> dict[str, object]:
+    return {"level": level, "name": name, "reason": reason, "who": _user()}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "cli"  # a uid without an entry, as in containers
+
+
+def _what(level: str, name: str) -> str:
+    return f"{level} {name}".strip()

@@ -1,0 +1,104 @@
+"""Shows a run's events on stderr: coloured lines with a spinner on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Protocol, cast
+
+COLOURS = {
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "red",
+    "retrying": "yellow",
+    "restarted": "yellow",
+    "fallback": "magenta",
+    "paused": "yellow",
+    "skipped": "dim",
+    "gap": "yellow",
+}
+FACTS = ("reason", "error", "message", "attempt", "delay_s", "provider", "missed", "pipeline")
+
+
+class Watcher(Protocol):
+    """Takes the events of one run in their order."""
+
+    def show(self, kind: str, event: Mapping[str, Any]) -> None:
+        """One event."""
+        ...
+
+
+@contextmanager
+def make_watcher(run_id: str) -> Iterator[Watcher]:
+    """The watcher that fits stderr."""
+    if not sys.stderr.isatty():
+        yield PlainWatcher()
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    with console.status(f"{run_id}: waiting for the first step") as spinner:
+        yield RichWatcher(run_id, console, spinner)
+
+
+class PlainWatcher:
+    """One line an event."""
+
+    def show(self, kind: str, event: Mapping[str, Any]) -> None:
+        """Writes the line at once."""
+        sys.stderr.write(line_of(kind, event) + "\n")
+        sys.stderr.flush()
+
+
+class RichWatcher:
+    """Coloured lines, and beneath them what is at work now."""
+
+    def __init__(self, run_id: str, console: Any, spinner: Any) -> None:
+        self._run_id = run_id
+        self._console = console
+        self._spinner = spinner
+        self._active: dict[str, None] = {}
+        self._done = 0
+
+    def show(self, kind: str, event: Mapping[str, Any]) -> None:
+        """Prints the line and turns the spinner's text."""
+        from rich.text import Text
+
+        colour = next((name for word, name in COLOURS.items() if word in kind), "default")
+        self._console.print(Text(line_of(kind, event), style=colour if colour != "default" else ""))
+        step = str(event.get("step") or "")
+        if kind == "step_started":
+            self._active[step] = None
+        elif kind in ("step_succeeded", "step_failed", "step_skipped"):
+            self._active.pop(step, None)
+            self._done += 1
+        at_work = ", ".join(self._active) or "nothing"
+        self._spinner.update(f"{self._run_id}: {self._done} done; at work: {at_work}")
+
+
+def line_of(kind: str, event: Mapping[str, Any]) -> str:
+    """One event as a line: time, what, which step, and what is worth saying about it."""
+    at = event.get("at")
+    clock = f"{datetime.fromtimestamp(at, UTC).astimezone():%H:%M:%S}" if isinstance(at, (int, float)) else "--:--:--"
+    step = event.get("step")
+    said = facts_of(event.get("data"))
+    return " ".join(part for part in (clock, kind.replace("_", " "), str(step) if step else "", said) if part)
+
+
+def facts_of(data: object) -> str:
+    """The facts of an event that a person wants to see, in brackets."""
+    if not isinstance(data, dict):
+        return ""
+    known = cast("dict[str, Any]", data)
+    parts: list[str] = []
+    for name in FACTS:
+        value = known.get(name)
+        if isinstance(value, dict):
+            value = cast("dict[str, Any]", value).get("message") or value
+        if value in (None, "", []):
+            continue
+        text = " ".join(str(value).split())
+        parts.append(f"{name}: {text[:200]}" if name not in ("reason", "error", "message") else text[:300])
+    return f"({'; '.join(parts)})" if parts else ""

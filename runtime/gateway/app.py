@@ -1,0 +1,69 @@
+"""The ASGI application: which path leads to which endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runtime.gateway.controls import ControlEndpoints
+from runtime.gateway.endpoint import Answer, Desk, answering
+from runtime.gateway.evolutions import EvolutionEndpoints
+from runtime.gateway.history import EventHistory
+from runtime.gateway.insight import InsightEndpoints
+from runtime.gateway.openapi import openapi_document
+from runtime.gateway.problems import answer_http_exception
+from runtime.gateway.runs import RunEndpoints
+from runtime.gateway.streams import HEARTBEAT_S, EventStream
+from runtime.gateway.view import NodeView
+from runtime.gateway.wire import WireResponse
+
+
+def build_app(
+    view: NodeView, history: EventHistory, closing: asyncio.Event, *, heartbeat_s: float = HEARTBEAT_S
+) -> Starlette:
+    """The application over one node. `closing` ends its streams."""
+    desk = Desk(view, history, closing)
+    runs = RunEndpoints(desk)
+    stream = EventStream(desk, heartbeat_s=heartbeat_s)
+    controls = ControlEndpoints(desk)
+    insight = InsightEndpoints(desk)
+    evolutions = EvolutionEndpoints(desk)
+
+    def route(method: str, path: str, endpoint: Answer, *, patient: bool = False) -> Route:
+        # Patient ones wait for a run by request and keep a deadline of their own.
+        deadline = None if patient else (lambda: desk.deadline_s)
+        return Route(path, answering(endpoint, deadline), methods=[method])
+
+    return Starlette(
+        routes=[
+            route("POST", "/v1/runs", runs.submit, patient=True),
+            route("GET", "/v1/runs", runs.list),
+            route("GET", "/v1/runs/{run_id}", runs.get),
+            route("GET", "/v1/runs/{run_id}/events", stream.events),
+            route("GET", "/v1/runs/{run_id}/outcome", runs.wait, patient=True),
+            route("POST", "/v1/runs/{run_id}/cancel", runs.cancel),
+            route("POST", "/v1/validate", runs.validate),
+            route("GET", "/v1/status", insight.status),
+            route("GET", "/v1/tree", insight.tree),
+            route("GET", "/v1/ps", insight.processes),
+            route("GET", "/v1/logs", insight.logs),
+            route("GET", "/v1/kill-switches", controls.switches),
+            route("POST", "/v1/kill-switches", controls.trigger),
+            route("POST", "/v1/kill-switches/arm", controls.arm),
+            route("POST", "/v1/evolutions", evolutions.start),
+            route("GET", "/v1/evolutions/{evolution_id}", evolutions.get),
+            route("POST", "/v1/actors/{name:path}/kill", controls.kill_actor),
+            route("POST", "/v1/shutdown", controls.shutdown),
+            route("GET", "/openapi.json", _openapi),
+        ],
+        exception_handlers={HTTPException: answer_http_exception},
+    )
+
+
+async def _openapi(_request: Request) -> Response:
+    return WireResponse(openapi_document())

@@ -1,0 +1,48 @@
+"""Endpoints about evolution: start one, look at it."""
+
+from __future__ import annotations
+
+from actors.breeding import GetEvolution, StartEvolution
+from starlette.requests import Request
+from starlette.responses import Response
+
+from runtime.gateway.endpoint import Desk
+from runtime.gateway.problems import ApiError
+from runtime.gateway.runs import compile_definition
+from runtime.gateway.schemas import EvolveBody
+from runtime.gateway.wire import WireResponse, to_wire
+
+
+class EvolutionEndpoints:
+    """The /v1/evolutions family."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def start(self, request: Request) -> Response:
+        """POST /v1/evolutions: 202 with the evolution's id."""
+        body = await self._desk.body(request, EvolveBody)
+        pipeline = await compile_definition(body.definition, body.source)
+        started = await self._desk.call(
+            "breeding",
+            StartEvolution(
+                pipeline=pipeline,
+                inputs=dict(body.inputs),
+                generations=body.generations,
+                population=body.population,
+                budget_requests=body.budget_requests,
+                seed=body.seed,
+            ),
+        )
+        return WireResponse({"evolution_id": to_wire(started)}, status_code=202)
+
+    async def get(self, request: Request) -> Response:
+        """GET /v1/evolutions/{id}: how far it is, and its best genome as YAML."""
+        evolution_id = request.path_params["evolution_id"]
+        try:
+            found = await self._desk.call("breeding", GetEvolution(evolution_id))
+        except LookupError:
+            found = None
+        if found is None:
+            raise ApiError(404, "no_such_evolution", f"there is no evolution {evolution_id!r} here.")
+        return WireResponse(found)

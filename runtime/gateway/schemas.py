@@ -1,0 +1,121 @@
+"""What clients send and get, as models. The OpenAPI document is made from these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+Level = Literal["node", "pipeline", "provider"]
+Name = Annotated[str, Field(max_length=200)]
+
+
+class Body(BaseModel):
+    """Base of all requests: no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SubmitBody(Body):
+    """POST /v1/runs."""
+
+    definition: str = Field(min_length=1, description="The pipeline as YAML text.")
+    source: str = Field("<request>", max_length=4096, description="Where it came from, for error messages.")
+    inputs: dict[str, JsonValue] = Field(default_factory=dict, description="Values for the pipeline's inputs.")
+    workspace: str | None = Field(
+        None, max_length=4096, description="Directory of file steps; relative to base_dir. It is made when missing."
+    )
+    base_dir: str | None = Field(
+        None, max_length=4096, description="The client's directory (absolute); relative paths start there."
+    )
+    idempotency_key: str | None = Field(
+        None, min_length=1, max_length=200, description="The same key gives the same run, never a second one."
+    )
+    wait: bool = Field(False, description="Answer when the run has ended (200) instead of at once (202).")
+    timeout_s: float = Field(60, gt=0, le=3600, description="With wait: answer after this long at the latest.")
+
+
+class ValidateBody(Body):
+    """POST /v1/validate."""
+
+    definition: str = Field(description="The pipeline as YAML text.")
+    source: str = Field("<request>", max_length=4096)
+
+
+class SwitchBody(Body):
+    """POST /v1/kill-switches and POST /v1/kill-switches/arm."""
+
+    level: Level
+    name: Name = Field("", description="The pipeline or provider; empty for the node.")
+    reason: str = Field(min_length=1, max_length=1000)
+    who: Name | None = Field(None, description="Who asks; default: the user of the connection.")
+
+    @model_validator(mode="after")
+    def _name_fits_level(self) -> SwitchBody:
+        if self.level == "node" and self.name:
+            raise ValueError("the node switch has no name")
+        if self.level != "node" and not self.name:
+            raise ValueError(f"a {self.level} switch needs the {self.level}'s name")
+        return self
+
+
+class EvolveBody(Body):
+    """POST /v1/evolutions."""
+
+    definition: str = Field(min_length=1, description="The pipeline to improve, as YAML text.")
+    source: str = Field("<request>", max_length=4096)
+    inputs: dict[str, JsonValue] = Field(default_factory=dict)
+    generations: int = Field(3, ge=1, le=1000)
+    population: int = Field(8, ge=2, le=1000)
+    budget_requests: int = Field(200, ge=1, le=1_000_000)
+    seed: int = Field(0, ge=0)
+
+
+class ShutdownBody(Body):
+    """POST /v1/shutdown."""
+
+    now: bool = Field(False, description="Do not wait for running pipelines; they resume at the next start.")
+
+
+class ErrorFacts(BaseModel):
+    """What went wrong."""
+
+    code: str
+    message: str
+    details: list[JsonValue]
+
+
+class ErrorAnswer(BaseModel):
+    """Every answer that is not a success."""
+
+    error: ErrorFacts
+
+
+class RunAccepted(BaseModel):
+    """The answer to a submitted run."""
+
+    run_id: str
+    pipeline: str
+    workspace: str
+
+
+class OutcomeAnswer(BaseModel):
+    """How a run ended."""
+
+    run_id: str
+    status: Literal["succeeded", "failed", "cancelled", "paused"]
+    results: dict[str, JsonValue]
+    outputs: JsonValue
+    error: dict[str, JsonValue] | None
+    usage: JsonValue
+    cost_usd: str | None
+    duration_s: float
+
+
+class Validity(BaseModel):
+    """The answer to a validation."""
+
+    valid: bool
+    name: str | None
+    content_hash: str | None
+    diagnostics: list[JsonValue]

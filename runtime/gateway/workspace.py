@@ -1,0 +1,55 @@
+"""Which directory the file steps of a run work in."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+from runtime.gateway.problems import ApiError
+
+DEFAULT_NAME = "workspace"
+
+
+def choose_workspace(*, asked: str | None, declared: str | None, base_dir: str | None, fallback: Path) -> Path:
+    """The request's own directory, else the pipeline's `workspace_dir`, else ./workspace; relative to `base_dir`.
+
+    Without a `base_dir` relative paths start at `fallback`, the node's workspace. A pipeline may not declare a
+    directory outside of where it starts: only the person who runs it may name one. Raises `ApiError`.
+    """
+    base = _base(base_dir, fallback)
+    if asked is not None:
+        return _joined(base, asked)
+    if declared is not None:
+        inner = PurePath(declared)
+        if inner.is_absolute() or ".." in inner.parts:
+            raise ApiError(
+                422,
+                "workspace_outside",
+                f"the pipeline declares the workspace_dir {declared!r}, which is outside {base}; "
+                "name it yourself (--workspace) if that is meant.",
+            )
+        return base / inner
+    return base / DEFAULT_NAME if base_dir is not None else base
+
+
+def make_workspace(directory: Path) -> Path:
+    """Makes the directory when it is missing; gives its real path. Raises `ApiError`. Blocks: run in a thread."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ApiError(422, "workspace_unusable", f"the workspace {directory} cannot be used: {reason}.") from error
+
+
+def _base(base_dir: str | None, fallback: Path) -> Path:
+    if base_dir is None:
+        return fallback
+    if "\0" in base_dir or not base_dir.startswith("/"):
+        raise ApiError(422, "bad_base_dir", "base_dir must be an absolute path.")
+    return Path(base_dir)
+
+
+def _joined(base: Path, asked: str) -> Path:
+    if not asked or "\0" in asked:
+        raise ApiError(422, "bad_workspace", "workspace must be a path.")
+    return base / Path(asked)
