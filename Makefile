@@ -30,7 +30,7 @@ test: $(TOOLS) ## Run all tests
 lint: $(TOOLS) ## Check format, lint rules, types and the import floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 format: $(TOOLS) ## Format the code and fix what ruff can fix

@@ -172,8 +172,7 @@ def measure() -> dict[str, Any]:
             "spawns_per_s": ours["spawns_per_s"] / threads["spawns_per_s"],
             "kb_per_actor": threads["kb_per_actor"] / max(ours["kb_per_actor"], 0.01),
             "calls_per_s": ours["calls_per_s"] / threads["calls_per_s"],
-            "waiting_10000": threads["waiting_10000"]["seconds"]
-            / ours["waiting_10000"]["seconds_with_start"],
+            "waiting_10000": threads["waiting_10000"]["seconds"] / ours["waiting_10000"]["seconds_with_start"],
         },
     }
 

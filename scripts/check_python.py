@@ -32,8 +32,7 @@ def missing():
     except ImportError:
         package = "python" + dotted(sys.version_info[:2]) + "-venv"
         return (
-            sys.executable
-            + " cannot make environments (venv with ensurepip is missing). On Debian and Ubuntu: "
+            sys.executable + " cannot make environments (venv with ensurepip is missing). On Debian and Ubuntu: "
             "apt install " + package + ". Or name another Python: make PYTHON=/path/to/python3 ..."
         )
     return None

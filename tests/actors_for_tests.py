@@ -68,6 +68,30 @@ class Gate(Actor):
         self.log.append(("stop", self.exit_reason))
 
 
+async def inside(ref: ActorRef[Any], action: Callable[[Any], Any]) -> Any:
+    """Runs `action(actor)` in the handler of an Echo and gives what it returns."""
+    return await ref.call(action)
+
+
+def post(ref: ActorRef[Any], action: Callable[[Any], Any]) -> None:
+    """Sends `action` to run in the handler of an Echo."""
+    ref.tell(action)
+
+
+def note(log: list[Any], what: str) -> Callable[[Any], None]:
+    """A message for an Echo that notes `what`."""
+
+    def write(_actor: Any) -> None:
+        log.append(what)
+
+    return write
+
+
+def new_log() -> list[Any]:
+    """A list that anything may be noted in."""
+    return []
+
+
 async def until(condition: Callable[[], object], passes: int = 10_000) -> None:
     """Lets the loop run until `condition()` holds; fails after `passes` turns. No clock is involved."""
     for _ in range(passes):

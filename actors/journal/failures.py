@@ -12,7 +12,7 @@ _PRIMARY = 0xFF
 _MEANINGS: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_FULL: (
         "the disk is full (or the journal's size limit is reached), so nothing more can be recorded",
-        "free space on that disk or raise journal.max_bytes; the node goes on and records again by itself",
+        "free space on that disk (or lift the size limit); the node goes on and records again by itself",
     ),
     sqlite3.SQLITE_READONLY: (
         "the journal is read-only",

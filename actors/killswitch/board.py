@@ -10,6 +10,7 @@ again at every poll. A board that crashes is restarted by its supervisor; the vi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -92,6 +93,11 @@ class KillBoard(Actor):
         self._failed_looks = _POLLS_UNTIL_CLOSED - 1
         self._look()
         self.tell_every(self._poll_s, _Poll())
+
+    async def on_stop(self) -> None:
+        if self._saved_version < self._version:
+            with contextlib.suppress(OSError):  # reported already, and there is no later poll to try again
+                await asyncio.to_thread(self._files.save, self._view.state)
 
     def on_receive(self, message: Message) -> Any:
         match message:
@@ -192,7 +198,9 @@ class KillBoard(Actor):
                 if problem != self._save_problem:
                     self._save_problem = problem
                     self.kernel.events.publish(KillStateUnsaved(problem))
-                return
+                if version == self._version:
+                    return  # until the next poll; a newer state gets its own attempt
+                continue
             self._saved_version = version
             self._save_problem = ""
 

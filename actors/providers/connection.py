@@ -51,9 +51,6 @@ class ConnectionActor(Actor):
         """Takes `Complete`."""
         match message:
             case Complete(request):
-                if self._in_flight >= self._max_in_flight:
-                    raise TransientError("busy", self._name, f"{self._in_flight} calls are in flight", 0.1)
-                self._in_flight += 1
                 return self.defer(self._call(request))
             case _:
                 raise TypeError(f"a connection takes Complete, not {type(message).__name__}")
@@ -65,6 +62,10 @@ class ConnectionActor(Actor):
 
     async def _call(self, request: Request) -> Answer:
         assert self._provider is not None
+        # Counted here and not in the handler: a call that is cancelled before it begins then leaves no trace.
+        if self._in_flight >= self._max_in_flight:
+            raise TransientError("busy", self._name, f"{self._in_flight} calls are in flight", 0.1)
+        self._in_flight += 1
         started = self.kernel.clock.now()
         try:
             answer = await self._provider.complete(request)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from actors.kernel import Actor, ActorDeadError, CallTimeout, Kernel, MailboxFull
+from actors.kernel import Actor, ActorDeadError, CallTimeout, Kernel, MailboxFull, Timer
 from actors.providers.connection import Complete
 from actors.providers.errors import ProviderError, TransientError
 from actors.providers.protocol import Answer, Request
@@ -19,6 +20,7 @@ from actors.providers.rota import Rota
 
 # The provider's own deadline comes first and says more; the calls around it only catch what never answers.
 _GRACE_S = 2.0
+_LOOK_AGAIN_S = 0.05
 
 
 def pool_name(provider_name: str) -> str:
@@ -50,6 +52,11 @@ async def complete(kernel: Kernel, provider_name: str, request: Request) -> Answ
         raise TransientError("pool_full", provider_name, "too many calls wait for a connection", 1.0) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _PassOn:
+    """The pool's own reminder to look for places again."""
+
+
 class ProviderPool(Actor):
     """Answers `Complete` through its connections, in turn, at most `max_in_flight` calls on each and `max_waiting`
     callers in the queue. A provider error fails its caller only. Connections are reached by name, so a restarted
@@ -66,14 +73,17 @@ class ProviderPool(Actor):
         self._rota = Rota(connections, max_in_flight)
         self._max_waiting = max_waiting
         self._waiting: deque[asyncio.Future[str]] = deque()
+        self._timer: Timer | None = None
 
     async def on_receive(self, message: Any) -> Any:
         """Takes `Complete`."""
         match message:
             case Complete(request):
-                if len(self._waiting) >= self._max_waiting:
-                    raise TransientError("pool_full", self._name, "too many calls wait for a connection", 1.0)
                 return self.defer(self._serve(request))
+            case _PassOn():
+                self._timer = None
+                self._pass_on()
+                return None
             case _:
                 raise TypeError(f"a provider pool takes Complete, not {type(message).__name__}")
 
@@ -100,8 +110,11 @@ class ProviderPool(Actor):
             return free
         if not any(self._alive(name) for name in self._rota.in_flight):
             raise TransientError("no_connection", self._name, "no connection is alive at the moment", 0.1)
+        if len(self._waiting) >= self._max_waiting:
+            raise TransientError("pool_full", self._name, "too many calls wait for a connection", 1.0)
         turn: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        self._look_again()
         try:
             async with asyncio.timeout(request.timeout_s):
                 return await turn
@@ -127,8 +140,14 @@ class ProviderPool(Actor):
                 continue
             free = self._rota.take(self._alive)
             if free is None:
+                self._look_again()
                 return
             self._waiting.popleft().set_result(free)
+
+    def _look_again(self) -> None:
+        # A connection that died with all its calls frees nothing when its successor starts, so somebody has to look.
+        if self._timer is None:
+            self._timer = self.tell_after(_LOOK_AGAIN_S, _PassOn())
 
     def _alive(self, name: str) -> bool:
         return self.kernel.registry.whereis(name) is not None

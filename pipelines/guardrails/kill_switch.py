@@ -108,7 +108,7 @@ def key_of(level: str, name: str) -> Key:
 
 def trigger(triggered: Triggered, switch: Switch) -> dict[Key, Switch]:
     """The state with the switch in force. The first trigger of a switch stays, with its reason and time."""
-    return {switch.key: switch, **triggered}
+    return {**triggered, switch.key: triggered.get(switch.key, switch)}
 
 
 def arm(triggered: Triggered, key: Key) -> dict[Key, Switch]:

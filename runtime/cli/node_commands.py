@@ -106,7 +106,7 @@ def show_logs(*, follow: bool, count: int) -> int:
     """The node's log; from the file when no node answers."""
     try:
         with node_client() as client:
-            query: dict[str, object] = {"tail": count} | ({"follow": "yes"} if follow else {})
+            query: dict[str, object] = {"tail": count, **({"follow": "yes"} if follow else {})}
             for line in client.lines("/v1/logs", **query):
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
@@ -137,9 +137,16 @@ def fact_lines(facts: dict[str, Any], indent: str = "") -> list[str]:
             lines.append(f"{indent}{key}:")
             lines.extend(fact_lines(value, indent + "  "))  # pyright: ignore[reportUnknownArgumentType]
         else:
-            shown = {True: "yes", False: "no", None: "-"}.get(value, value) if not isinstance(value, list) else value
-            lines.append(f"{indent}{key:<{width}}  {shown}")
+            lines.append(f"{indent}{key:<{width}}  {_shown(value)}")
     return lines
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def tree_lines(node: dict[str, Any], prefix: str = "", branch: str = "") -> list[str]:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from runtime.cli import exits
@@ -118,15 +118,15 @@ def _watch(client: NodeClient, run_id: str, watcher: Watcher) -> None:
 
 
 def _print_outcome(outcome: dict[str, Any]) -> None:
-    error = outcome.get("error")
+    error: Any = outcome.get("error")
     if outcome.get("status") != "succeeded":
-        reason = error.get("message") if isinstance(error, dict) else error
+        reason = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else error
         say(f"the run {outcome.get('status')}: {reason or 'no reason was recorded'}")
-    outputs = outcome.get("outputs") or outcome.get("results") or {}
-    if isinstance(outputs, dict) and len(outputs) == 1:
-        (only,) = outputs.values()
-        if isinstance(only, str):
-            sys.stdout.write(only.rstrip("\n") + "\n")
+    outputs: Any = outcome.get("outputs") or outcome.get("results") or {}
+    if isinstance(outputs, dict):
+        values = list(cast("dict[str, Any]", outputs).values())
+        if len(values) == 1 and isinstance(values[0], str):
+            sys.stdout.write(values[0].rstrip("\n") + "\n")
             return
     if outputs:
         print_json(outputs)

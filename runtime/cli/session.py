@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ class UsageProblem(Exception):
 
 
 @contextmanager
-def node_client(timeout_s: float = 60.0) -> Iterator[NodeClient]:
+def node_client(timeout_s: float = 60.0) -> Generator[NodeClient]:
     """A client of the node that the settings name."""
     with NodeClient(load_settings().socket_path, timeout_s=timeout_s) as client:
         yield client

@@ -45,7 +45,8 @@ def show(*, as_json: bool) -> int:
     for switch in triggered:
         what = _what(str(switch.get("level")), str(switch.get("name") or ""))
         print(f"triggered: {what} by {switch.get('who') or '?'}: {switch.get('reason') or 'no reason given'}")
-    for problem in state.get("problems") or []:
+    problems: list[Any] = state.get("problems") or []
+    for problem in problems:
         say(str(problem))
     if not triggered:
         print("no kill switch is triggered.")

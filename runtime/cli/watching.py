@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
@@ -31,7 +31,7 @@ class Watcher(Protocol):
 
 
 @contextmanager
-def make_watcher(run_id: str) -> Iterator[Watcher]:
+def make_watcher(run_id: str) -> Generator[Watcher]:
     """The watcher that fits stderr."""
     if not sys.stderr.isatty():
         yield PlainWatcher()
@@ -94,9 +94,10 @@ def facts_of(data: object) -> str:
     known = cast("dict[str, Any]", data)
     parts: list[str] = []
     for name in FACTS:
-        value = known.get(name)
+        value: Any = known.get(name)
         if isinstance(value, dict):
-            value = cast("dict[str, Any]", value).get("message") or value
+            facts = cast("dict[str, Any]", value)
+            value = facts.get("message") or facts
         if value in (None, "", []):
             continue
         text = " ".join(str(value).split())

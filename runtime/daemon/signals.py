@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -23,7 +23,7 @@ def handled_signals(
     *,
     on_reload: Callable[[], None],
     on_kill_switch: Callable[[], None],
-) -> Iterator[None]:
+) -> Generator[None]:
     """TERM and INT drain, a second one ends at once; HUP reloads; USR1 triggers the node kill switch.
 
     Call on the main thread; the callables run on the loop. The former handlers are put back at the end.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ class Home:
 
 
 @contextmanager
-def temporary_home() -> Iterator[Home]:
+def temporary_home() -> Generator[Home]:
     """Makes the home and removes it afterwards."""
     base = tempfile.gettempdir()
     root = Path(tempfile.mkdtemp(prefix="evopipe-demo-", dir=base if len(base) <= LONGEST_BASE else "/tmp"))

@@ -7,10 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from runtime.client import NodeClient
 from runtime.demo.checks import Checks
 from runtime.demo.home import Home
 from runtime.demo.terminal import Terminal
-from runtime.demo.watching import Api
 
 UP_TIMEOUT_S = 30.0
 
@@ -23,19 +23,18 @@ class Stage:
     home: Home
     terminal: Terminal
 
-    def api(self) -> Api:
-        """A client of the node's socket; close it with `with`."""
-        return Api(self.home.socket)
+    def client(self) -> NodeClient:
+        """A client of the node's socket, to be used in a `with` block."""
+        return NodeClient(self.home.socket)
 
     def status(self) -> dict[str, Any]:
         """`evopipe status --json`; empty when the node does not answer."""
-        found = self.terminal.run("status", "--json", show=False).json
-        return found if isinstance(found, dict) else {}
+        return self.terminal.run("status", "--json", show=False).facts
 
     def submit(self, pipeline: Path, *args: str) -> str:
         """Hands a run to the node without waiting for it and returns its id ("" when it was refused)."""
         done = self.terminal.run("run", pipeline, *args, "--detach", "--json")
-        run_id = str(done.json.get("run_id", "")) if isinstance(done.json, dict) else ""
+        run_id = str(done.facts.get("run_id", ""))
         self.checks.check(done.code == 0 and run_id, f"{pipeline.stem} is accepted", done.text)
         return run_id
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from runtime.demo.home import Home
 
@@ -29,12 +30,13 @@ class Finished:
         return (self.out + self.err).strip()
 
     @property
-    def json(self) -> Any:
-        """The standard output as JSON; `{}` when it is none, so that checks fail instead of the demo."""
+    def facts(self) -> dict[str, Any]:
+        """The JSON object on the standard output; `{}` when there is none, so that checks fail instead of the demo."""
         try:
-            return json.loads(self.out)
+            found = json.loads(self.out)
         except ValueError:
             return {}
+        return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 class Terminal:
@@ -57,7 +59,7 @@ class Terminal:
         """Runs one command to its end; a command that overstays ends as exit code 124, as with timeout(1)."""
         words = [str(arg) for arg in args]
         if show:
-            self._say("$ evopipe " + " ".join(Path(word).name if word.startswith("/") else word for word in words))
+            self._announce(words)
         try:
             done = subprocess.run(
                 [str(self._program), *words],
@@ -75,12 +77,12 @@ class Terminal:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     def live(self, *args: str | Path, cwd: Path | None = None, timeout_s: float = COMMAND_TIMEOUT_S) -> Finished:
-        """Runs one command and shows its output line by line while it works."""
+        """Runs one command and shows its output line by line while it works; it is killed after `timeout_s`."""
         words = [str(arg) for arg in args]
-        self._say("$ evopipe " + " ".join(Path(word).name if word.startswith("/") else word for word in words))
-        command = ["timeout", f"{timeout_s:g}"] if _has_timeout() else []
+        self._announce(words)
+        lines: list[str] = []
         with subprocess.Popen(
-            [*command, str(self._program), *words],
+            [str(self._program), *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -90,18 +92,18 @@ class Terminal:
             errors="replace",
         ) as process:
             assert process.stdout is not None
-            lines: list[str] = []
-            for line in process.stdout:
-                lines.append(line)
-                self._say("  " + line.rstrip())
-            code = process.wait(timeout=timeout_s)
-        return Finished(code, "".join(lines), "")
+            overdue = threading.Timer(timeout_s, process.kill)
+            overdue.start()
+            try:
+                for line in process.stdout:
+                    lines.append(line)
+                    self._say("  " + line.rstrip())
+            finally:
+                overdue.cancel()
+        return Finished(process.returncode, "".join(lines), "")
 
-
-def _has_timeout() -> bool:
-    from shutil import which
-
-    return which("timeout") is not None
+    def _announce(self, words: list[str]) -> None:
+        self._say("$ evopipe " + " ".join(Path(word).name if word.startswith("/") else word for word in words))
 
 
 def _text(stream: str | bytes | None) -> str:

@@ -2,74 +2,48 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any
 
-import httpx
+from runtime.client import NodeClient, NodeUnreachableError
 
 ENDED = frozenset({"run_succeeded", "run_failed", "run_cancelled"})
+RUN_TIMEOUT_S = 30.0
 Event = dict[str, Any]
 
 
-class Api:
-    """The node's HTTP interface over its Unix socket: what `curl --unix-socket` would see."""
-
-    def __init__(self, socket: Path) -> None:
-        self._client = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://evopipe", timeout=10.0
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.close()
-
-    def get(self, path: str) -> Any:
-        """GET as JSON."""
-        return self._client.get(path).raise_for_status().json()
-
-    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """POST as JSON."""
-        return self._client.post(path, json=body or {}).raise_for_status().json()
-
-    def events(self, run_id: str, timeout_s: float) -> Iterator[Event]:
-        """The run's events from its first one on; ends at the run's end, at the node's, or after `timeout_s`."""
-        deadline = time.monotonic() + timeout_s
-        try:
-            with self._client.stream("GET", f"/v1/runs/{run_id}/events", timeout=timeout_s) as answer:
-                for line in answer.iter_lines():
-                    if line.startswith("data: "):
-                        yield json.loads(line.removeprefix("data: "))
-                    if time.monotonic() > deadline:
-                        return
-        except httpx.TransportError:
-            return
+def is_end(event: Event) -> bool:
+    """Whether the run is over with this event."""
+    return event.get("kind") in ENDED
 
 
 def watch(
-    api: Api,
+    client: NodeClient,
     run_id: str,
     *,
     on_event: Callable[[Event], object] = lambda _event: None,
-    until: Callable[[Event], bool] = lambda event: event.get("kind") in ENDED,
-    timeout_s: float = 30.0,
+    until: Callable[[Event], bool] = is_end,
+    timeout_s: float = RUN_TIMEOUT_S,
 ) -> list[Event]:
-    """Hands each event to `on_event` and returns all of them once `until` holds for one (or the stream ends)."""
+    """Hands each event of a run to `on_event`, from the first one on, and returns all of them.
+
+    Stops once `until` holds, when the node goes away, or after `timeout_s` (the stream's heartbeat makes this exact
+    to ten seconds); the caller checks what it got.
+    """
+    deadline = time.monotonic() + timeout_s
     seen: list[Event] = []
-    for event in api.events(run_id, timeout_s):
-        seen.append(event)
-        on_event(event)
-        if until(event):
-            break
+    try:
+        for line_kind, data in client.events(run_id):
+            event = {"kind": line_kind, **data}
+            seen.append(event)
+            on_event(event)
+            if until(event) or time.monotonic() > deadline:
+                break
+    except NodeUnreachableError:
+        return seen
     return seen
 
 

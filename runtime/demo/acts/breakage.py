@@ -20,8 +20,8 @@ def kill_a_step(stage: Stage) -> None:
         if is_event(event, "step_started", "work") and not killed:
             killed.append(stage.terminal.run("kill-actor", f"step.{run_id}.work").code)
 
-    with stage.api() as api:
-        events = watch(api, run_id, on_event=kill_once)
+    with stage.client() as client:
+        events = watch(client, run_id, on_event=kill_once)
     stage.checks.check(killed == [0], "the running step is killed", killed)
     stage.checks.check(has_event(events, "step_restarted", "work"), "it is started again", spelled(events))
     started = sum(is_event(event, "step_started", "prepare") for event in events)
@@ -34,15 +34,15 @@ def kill_a_connection(stage: Stage) -> None:
     run_id = stage.submit(scene("asking"))
     stage.checks.say("killing connection.offline.0 through the socket at each question")
     killed: list[str] = []
-    with stage.api() as api:
+    with stage.client() as client:
 
         def kill_at_question(event: Event) -> None:
             # A look at the tree takes a few milliseconds, in which the question reaches the connection.
             if event.get("kind") == "step_started" and len(killed) < 2:
-                api.get("/v1/tree")
-                killed.append(api.post("/v1/actors/connection.offline.0/kill")["killed"])
+                client.get("/v1/tree")
+                killed.append(client.post("/v1/actors/connection.offline.0/kill", {})["killed"])
 
-        events = watch(api, run_id, on_event=kill_at_question)
+        events = watch(client, run_id, on_event=kill_at_question)
     stage.checks.check(len(killed) == 2, "the provider's connection is killed twice", killed)
     stage.checks.check(has_event(events, "step_retrying"), "who was asking retries", spelled(events))
     stage.checks.check(has_event(events, "run_succeeded"), "the run completes", spelled(events))
@@ -54,8 +54,8 @@ def kill_the_node(stage: Stage) -> None:
     """The node is killed with a run half done; the next start finishes it."""
     pid = int(stage.status().get("pid", 0))
     run_id = stage.submit(scene("slow_work"))
-    with stage.api() as api:
-        before = watch(api, run_id, until=lambda event: is_event(event, "step_started", "work"))
+    with stage.client() as client:
+        before = watch(client, run_id, until=lambda event: is_event(event, "step_started", "work"))
     stage.checks.check(has_event(before, "step_succeeded", "prepare"), "the first step is done", spelled(before))
     stage.checks.say(f"$ kill -9 {pid}")
     if pid > 0:
@@ -63,8 +63,8 @@ def kill_the_node(stage: Stage) -> None:
     stage.checks.check(pid > 0 and process_ended(pid, 10.0), "the node is dead", pid)
     up = stage.terminal.run("up", "--detach", timeout_s=UP_TIMEOUT_S)
     stage.checks.check(up.code == 0, "it starts again on the socket left behind", up.text)
-    with stage.api() as api:
-        after = watch(api, run_id)
+    with stage.client() as client:
+        after = watch(client, run_id)
     stage.checks.check(has_event(after, "run_resumed"), "the run is resumed", spelled(after))
     stage.checks.check(
         not has_event(after, "step_started", "prepare"), "the finished step is not repeated", spelled(after)
@@ -75,6 +75,6 @@ def kill_the_node(stage: Stage) -> None:
 def succeeded(stage: Stage, run_id: str, events: list[Event]) -> None:
     """Checks that a run of `slow_work` ended well and gave the right answer."""
     stage.checks.check(has_event(events, "run_succeeded"), "the run completes", spelled(events))
-    with stage.api() as api:
-        outcome = api.get(f"/v1/runs/{run_id}/outcome?timeout_s=5")
+    with stage.client() as client:
+        outcome = client.outcome(run_id, wait_s=5)
     stage.checks.check(WORKED in str(outcome.get("results")), "with the right result", outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 
+from runtime.cli import exits
 from runtime.demo.stage import UP_TIMEOUT_S, Stage
 from runtime.demo.watching import process_ended
 
@@ -18,7 +19,7 @@ def start_the_node(stage: Stage) -> None:
     stage.checks.say(status.text)
     stage.checks.check(status.code == 0, "it answers `evopipe status`", status.text)
     second = stage.terminal.run("up", "--detach", timeout_s=UP_TIMEOUT_S)
-    stage.checks.check(second.code not in (0, 124), "a second node on the same socket is refused", second.text)
+    stage.checks.check(second.code == exits.ALREADY_RUNNING, "a second node on the same socket is refused", second.text)
 
 
 def stop_the_node(stage: Stage) -> None:
@@ -29,4 +30,4 @@ def stop_the_node(stage: Stage) -> None:
     stage.checks.check(pid > 0 and process_ended(pid, 10.0), "its process has ended", pid)
     stage.checks.check(not stage.home.socket.exists(), "its socket is gone", stage.home.socket)
     after = stage.terminal.run("status")
-    stage.checks.check(after.code not in (0, 124), "`evopipe status` says so and exits non-zero", after.text)
+    stage.checks.check(after.code == exits.UNREACHABLE, "`evopipe status` says so and exits non-zero", after.text)

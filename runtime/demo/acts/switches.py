@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from runtime.cli import exits
 from runtime.demo.stage import Stage, scene
 from runtime.demo.watching import Event, has_event, is_event, spelled, watch
 
@@ -24,11 +25,11 @@ def pause_one_pipeline(stage: Stage) -> None:
             moments["told"] = time.monotonic()
         if kind == "run_paused":
             refused = stage.terminal.run("run", scene("slow_work"), "--detach")
-            stage.checks.check(refused.code not in (0, 124), "new runs of it are refused", refused.text)
+            stage.checks.check(refused.code == exits.REFUSED, "new runs of it are refused", refused.text)
             codes.append(stage.terminal.run("arm", "pipeline", "slow_work", "--reason", "go on").code)
 
-    with stage.api() as api:
-        events = watch(api, run_id, on_event=act)
+    with stage.client() as client:
+        events = watch(client, run_id, on_event=act)
     paused = [event for event in events if is_event(event, "run_paused")]
     stage.checks.check(codes == [0, 0], "the switch is triggered and armed again", codes)
     stage.checks.check(paused, "the run is paused", spelled(events))
@@ -53,8 +54,8 @@ def stop_everything(stage: Stage) -> None:
             file.unlink(missing_ok=True)
             armed.append(stage.terminal.run("arm", "node", "--reason", "go on").code)
 
-    with stage.api() as api:
-        events = watch(api, run_id, on_event=act)
+    with stage.client() as client:
+        events = watch(client, run_id, on_event=act)
     stage.checks.check(has_event(events, "run_paused"), "the run is paused", spelled(events))
     stage.checks.check(armed == [0], "the node is armed again", armed)
     stage.checks.check(has_event(events, "run_succeeded"), "and the run completes", spelled(events))

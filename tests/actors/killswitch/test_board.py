@@ -151,7 +151,7 @@ def test_a_killed_board_leaves_its_switches_in_force_and_comes_back_with_them(tm
             await n.start_board()
             assert [s.name for s in (await n.board.call(SwitchState())).triggered] == ["p"]
             await n.board.call(TriggerSwitch("node", "", "r", "w"))
-            assert (await listener.call("heard"))[-1] == ("node", "pipeline p")
+            assert (await listener.call("heard"))[-1] == ("pipeline p", "node")
 
     run(main())
 
@@ -344,6 +344,19 @@ def test_a_trigger_that_cannot_be_saved_is_in_force_reported_and_saved_later(
     run(main())
 
 
+def test_a_stopping_board_saves_what_is_not_on_the_disk_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        disk = BrokenDisk(monkeypatch)
+        async with node(tmp_path) as n:
+            disk.fails = True
+            await n.board.call(TriggerSwitch("node", "", "r", "w"))
+            disk.fails = False
+        async with node(tmp_path) as n:
+            assert n.view.blocked() is not None
+
+    run(main())
+
+
 def test_arming_that_cannot_be_saved_leaves_the_switch_triggered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,9 +369,10 @@ def test_arming_that_cannot_be_saved_leaves_the_switch_triggered(
                 await n.board.call(ArmSwitch("node", "", "r", "w"))
             assert n.view.blocked() is not None
             disk.fails = False
-            await n.board.call(TriggerSwitch("pipeline", "p"))
+            reply: Triggered = await n.board.call(TriggerSwitch("pipeline", "p"))
+            assert reply.saved
         async with node(tmp_path) as n:
-            assert [s.level for s in n.view.triggered] == ["pipeline", "node"]
+            assert [s.level for s in n.view.triggered] == ["node", "pipeline"]
 
     run(main())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from actors.kernel import (
     Actor,
     ActorDeadError,
     ActorExited,
+    ActorRef,
     CallTimeout,
     Crashed,
     DeadlockError,
@@ -27,7 +29,7 @@ from actors.kernel import (
     StartError,
 )
 from actors.kernel.watchdog import describe
-from tests.actors_for_tests import Boom, Echo, Gate, Refusal, events_of, settle, until
+from tests.actors_for_tests import Boom, Echo, Gate, Refusal, events_of, inside, new_log, note, post, settle, until
 from tests.support import run
 
 
@@ -168,7 +170,7 @@ def test_06_a_reply_may_come_later_while_the_actor_serves_others_and_a_refusal_d
             await gate.wait()
             return "late"
 
-        waiting = asyncio.ensure_future(ref.call(lambda actor: actor.defer(work())))
+        waiting = asyncio.ensure_future(inside(ref, lambda actor: actor.defer(work())))
         assert await ref.call("meanwhile") == "meanwhile"
         gate.set()
         assert await waiting == "late"
@@ -177,7 +179,7 @@ def test_06_a_reply_may_come_later_while_the_actor_serves_others_and_a_refusal_d
         assert await ref.call("alive") == "alive"
 
         kept: list[Any] = []
-        waiting = asyncio.ensure_future(ref.call(lambda actor: kept.append(actor.later())))
+        waiting = asyncio.ensure_future(inside(ref, lambda actor: kept.append(actor.later())))
         await settle()
         assert not waiting.done()
         kept[0].set("by hand")
@@ -217,7 +219,7 @@ def test_08_running_and_queued_calls_fail_with_the_reason_when_the_callee_dies()
 def test_09_a_timed_out_call_leaves_the_callee_at_work_and_its_late_reply_is_dropped() -> None:
     async def main() -> None:
         clock = ManualClock()
-        kernel, log, gate = Kernel(clock=clock), [], asyncio.Event()
+        kernel, log, gate = Kernel(clock=clock), new_log(), asyncio.Event()
         ref = await kernel.spawn(Gate, log)
         call = asyncio.ensure_future(ref.call(gate, timeout_s=3.0))
         await settle()
@@ -256,7 +258,7 @@ def test_11_a_cancelled_caller_leaves_no_pending_reply_and_its_deferred_work_is_
     async def main() -> None:
         kernel = Kernel()
         ref = await kernel.spawn(Echo)
-        call = asyncio.ensure_future(ref.call(lambda actor: actor.defer(asyncio.sleep(3600))))
+        call = asyncio.ensure_future(inside(ref, lambda actor: actor.defer(asyncio.sleep(3600))))
         await settle()
         assert len(kernel.tasks) == 1
         call.cancel()
@@ -270,9 +272,9 @@ def test_11_a_cancelled_caller_leaves_no_pending_reply_and_its_deferred_work_is_
 
 def test_12_stop_runs_behind_what_was_queued_and_is_idempotent() -> None:
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         ref = await kernel.spawn(Echo, log)
-        ref.tell(lambda actor: log.append("first"))
+        post(ref, lambda actor: log.append("first"))
         first, second = ref.stop(), ref.stop()
         assert await first is True
         assert await second is True
@@ -286,12 +288,13 @@ def test_13_on_stop_runs_on_stop_shutdown_and_crash_but_not_on_kill() -> None:
     async def main() -> None:
         kernel = Kernel()
         boom = Boom()
-        for end, reason in (
+        ends: list[tuple[Callable[[ActorRef[Any]], object], Any]] = [
             (lambda ref: ref.stop(), Normal()),
             (lambda ref: ref.exit(Shutdown("x")), Shutdown("x")),
             (lambda ref: ref.tell(boom), Crashed(boom)),
             (lambda ref: ref.kill(), None),
-        ):
+        ]
+        for end, reason in ends:
             log: list[Any] = []
             ref = await kernel.spawn(Echo, log)
             end(ref)
@@ -313,10 +316,10 @@ def test_14_an_exception_in_on_stop_becomes_the_exit_reason_and_monitors_still_h
             raise boom
 
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         watcher = await kernel.spawn(Echo, log)
         ref = await kernel.spawn(BadEnd, name="bad")
-        await watcher.call(lambda actor: actor.monitor(ref) and None)
+        await inside(watcher, lambda actor: actor.monitor(ref) and None)
         await ref.stop()
         await settle()
         assert ref.exit_reason == Crashed(boom)
@@ -398,7 +401,7 @@ def test_17_a_full_mailbox_rejects_tells_makes_calls_wait_and_lets_system_messag
         with pytest.raises(CallTimeout):
             await hasty
         friend = await kernel.spawn(Echo)
-        await friend.call(lambda actor: actor.link(ref))
+        await inside(friend, lambda actor: actor.link(ref))
         friend.tell(Boom())
         gate.set()
         assert await patient == "patient"
@@ -412,10 +415,10 @@ def test_17_a_telemetry_mailbox_drops_the_oldest() -> None:
         mailbox_policy = "drop_oldest"
 
     async def main() -> None:
-        kernel, seen = Kernel(), []
+        kernel, seen = Kernel(), new_log()
         ref = await kernel.spawn(Lossy)
         for number in range(5):
-            ref.tell(lambda _actor, n=number: seen.append(n))
+            post(ref, lambda _actor, n=number: seen.append(n))
         await settle()
         assert seen == [3, 4]
 
@@ -424,7 +427,7 @@ def test_17_a_telemetry_mailbox_drops_the_oldest() -> None:
 
 def test_18_system_messages_overtake_queued_user_messages() -> None:
     async def main() -> None:
-        kernel, log, gate = Kernel(), [], asyncio.Event()
+        kernel, log, gate = Kernel(), new_log(), asyncio.Event()
 
         class Busy(Gate):
             async def on_receive(self, message: Any) -> Any:
@@ -455,7 +458,7 @@ def test_19_a_handler_that_blocks_the_loop_is_reported_with_its_name_and_line() 
         blocked = events_of(kernel, LoopBlocked)
         await kernel.spawn(LoopWatchdog, interval_s=0.01, threshold_s=0.05)
         ref = await kernel.spawn(Echo, name="hog")
-        ref.tell(lambda _actor: threading.Event().wait(0.3))
+        post(ref, lambda _actor: threading.Event().wait(0.3))
         async with asyncio.timeout(5):
             while not blocked:
                 await asyncio.sleep(0.01)
@@ -471,16 +474,16 @@ def test_20_timers_die_with_their_actor_and_a_cancelled_one_is_never_delivered()
     async def main() -> None:
         clock = ManualClock()
         kernel = Kernel(clock=clock)
-        got: list[str] = []
+        got = new_log()
         ref = await kernel.spawn(Echo)
         timers: list[Any] = []
 
         def arm(actor: Any) -> None:
-            actor.tell_after(1.0, lambda _a: got.append("once"))
-            timers.append(actor.tell_every(1.0, lambda _a: got.append("every")))
-            timers.append(actor.tell_after(1.0, lambda _a: got.append("cancelled although due")))
+            actor.tell_after(1.0, note(got, "once"))
+            timers.append(actor.tell_every(1.0, note(got, "every")))
+            timers.append(actor.tell_after(1.0, note(got, "cancelled although due")))
 
-        await ref.call(arm)
+        await inside(ref, arm)
         clock.advance(1.0)
         timers[1].cancel()  # its message is queued already
         await settle()
@@ -499,9 +502,9 @@ def test_20_timers_die_with_their_actor_and_a_cancelled_one_is_never_delivered()
 def test_21_an_idle_timeout_starts_again_with_every_message() -> None:
     async def main() -> None:
         clock = ManualClock()
-        kernel, log = Kernel(clock=clock), []
+        kernel, log = Kernel(clock=clock), new_log()
         ref = await kernel.spawn(Echo, log)
-        await ref.call(lambda actor: actor.idle_after(5.0, lambda _a: log.append("idle")))
+        await inside(ref, lambda actor: actor.idle_after(5.0, note(log, "idle")))
         clock.advance(4.0)
         await ref.call("busy")
         clock.advance(4.0)

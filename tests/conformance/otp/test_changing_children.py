@@ -29,7 +29,7 @@ from actors.kernel import (
     WhichChildren,
 )
 from supervisors import DynamicSupervisor, Supervisor
-from tests.actors_for_tests import Boom, Echo, add, child, settle, until
+from tests.actors_for_tests import Boom, Echo, add, child, new_log, settle, until
 from tests.support import run
 
 
@@ -105,7 +105,7 @@ GOOD = ChildSpec("x", Echo)
 )
 def test_57_an_invalid_child_spec_is_refused_before_anything_starts(spec: Any, field: str) -> None:
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         with pytest.raises(StartError) as caught:
             await kernel.spawn(Supervisor, [ChildSpec("first", Echo, (log,)), spec])
         assert isinstance(caught.value.__cause__, InvalidChildSpecError)
@@ -167,7 +167,7 @@ def test_58_significant_children_end_their_supervisor(
 
 def test_59_dynamic_children_start_on_demand_and_stop_together() -> None:
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         sup = await kernel.spawn(DynamicSupervisor)
         for n in range(5):
             await add(sup, ChildSpec("same id is fine", Echo, (log, n)))
@@ -237,7 +237,7 @@ def test_62_a_slow_init_holds_up_neither_other_starts_nor_calls() -> None:
 
 def test_63_ten_thousand_crashes_at_once_bring_each_child_back_once() -> None:
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         sup = await kernel.spawn(DynamicSupervisor, max_restarts=10_000)
         refs = [await add(sup, ChildSpec(str(n), Echo, (log, n))) for n in range(10_000)]
         log.clear()

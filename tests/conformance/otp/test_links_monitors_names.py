@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from actors.kernel import (
     NoProcess,
     Normal,
 )
-from tests.actors_for_tests import Boom, Echo, Trapper, settle, until
+from tests.actors_for_tests import Boom, Echo, Trapper, inside, new_log, settle, until
 from tests.support import run
 
 
@@ -26,8 +27,8 @@ def test_23_an_abnormal_exit_ends_the_linked_actor_with_the_same_reason_and_a_no
     async def main() -> None:
         kernel, boom = Kernel(), Boom()
         a, b, c = [await kernel.spawn(Echo) for _ in range(3)]
-        await a.call(lambda actor: actor.link(b))
-        await a.call(lambda actor: actor.link(c))
+        await inside(a, lambda actor: actor.link(b))
+        await inside(a, lambda actor: actor.link(c))
         await c.stop()
         await settle()
         assert a.is_alive()
@@ -40,11 +41,11 @@ def test_23_an_abnormal_exit_ends_the_linked_actor_with_the_same_reason_and_a_no
 
 def test_24_trapping_exits_turns_the_signal_into_a_message_but_kill_still_kills() -> None:
     async def main() -> None:
-        kernel, log, boom = Kernel(), [], Boom()
+        kernel, log, boom = Kernel(), new_log(), Boom()
         trapper = await kernel.spawn(Trapper, log)
         crashing, stopping = await kernel.spawn(Echo), await kernel.spawn(Echo)
         for ref in (crashing, stopping):
-            await trapper.call(lambda actor, r=ref: actor.link(r))
+            await inside(trapper, lambda actor, r=ref: actor.link(r))
         crashing.tell(boom)
         stopping.stop()
         await settle()
@@ -58,22 +59,22 @@ def test_24_trapping_exits_turns_the_signal_into_a_message_but_kill_still_kills(
 
 def test_25_linking_a_dead_actor_exits_at_once_and_unlinked_actors_hear_nothing() -> None:
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         dead = await kernel.spawn(Echo)
         await dead.stop()
         trapper = await kernel.spawn(Trapper, log)
-        await trapper.call(lambda actor: actor.link(dead))
+        await inside(trapper, lambda actor: actor.link(dead))
         await settle()
         assert log[1:] == [Exit(dead, NoProcess())]
         other = await kernel.spawn(Echo)
         for _ in range(2):
-            await trapper.call(lambda actor: actor.link(other))
+            await inside(trapper, lambda actor: actor.link(other))
 
         def kill_and_unlink(actor: Any) -> None:
             other.kill()  # the signal is in the mailbox before the unlink
             actor.unlink(other)
 
-        await trapper.call(kill_and_unlink)
+        await inside(trapper, kill_and_unlink)
         await settle()
         assert len(log) == 2
 
@@ -82,23 +83,23 @@ def test_25_linking_a_dead_actor_exits_at_once_and_unlinked_actors_hear_nothing(
 
 def test_26_each_monitor_brings_exactly_one_down() -> None:
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         watcher, target = await kernel.spawn(Echo, log), await kernel.spawn(Echo)
         monitors: list[Any] = []
         for _ in range(3):
-            await watcher.call(lambda actor: monitors.append(actor.monitor(target)))
-        await watcher.call(lambda actor: actor.demonitor(monitors[2]))
+            await inside(watcher, lambda actor: monitors.append(actor.monitor(target)))
+        await inside(watcher, lambda actor: actor.demonitor(monitors[2]))
 
         def kill_and_flush(actor: Any) -> None:
             target.kill()
             actor.demonitor(monitors[1], flush=True)
 
-        await watcher.call(kill_and_flush)
+        await inside(watcher, kill_and_flush)
         await settle()
         assert log[1:] == [Down(monitors[0], target, Killed())]
         late: list[Any] = []
-        await watcher.call(lambda actor: late.append(actor.monitor(target)))
-        await watcher.call(lambda actor: late.append(actor.monitor(kernel.ref("nobody"))))
+        await inside(watcher, lambda actor: late.append(actor.monitor(target)))
+        await inside(watcher, lambda actor: late.append(actor.monitor(kernel.ref("nobody"))))
         await settle()
         assert [entry.reason for entry in log[2:]] == [NoProcess(), NoProcess()]
 
@@ -109,7 +110,7 @@ def test_27_a_chain_of_ten_thousand_links_collapses_without_recursion() -> None:
     async def main() -> None:
         kernel = Kernel()
         refs = [await kernel.spawn(Echo) for _ in range(10_000)]
-        for left, right in zip(refs, refs[1:], strict=False):
+        for left, right in itertools.pairwise(refs):
             cell, other = left.resolve(), right.resolve()
             assert cell is not None and cell.actor is not None and other is not None
             cell.actor.link(right)

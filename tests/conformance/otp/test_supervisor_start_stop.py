@@ -22,12 +22,17 @@ from actors.kernel import (
     WhichChildren,
 )
 from supervisors import DynamicSupervisor, Supervisor
-from tests.actors_for_tests import Boom, Echo, child, settle
+from tests.actors_for_tests import Boom, Echo, child, new_log, settle
 from tests.support import run
 
 
-class Late(Echo):
+class Late(Actor):
     """Starts and stops with a wait in between."""
+
+    def __init__(self, log: list[Any], label: str) -> None:
+        super().__init__()
+        self.log = log
+        self.label = label
 
     async def on_start(self) -> None:
         self.log.append(("starting", self.label))
@@ -58,7 +63,7 @@ class Lingers(Actor):
 
 def test_31_children_start_in_order_and_stop_in_reverse_each_fully_before_the_next() -> None:
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         sup = await kernel.spawn(Supervisor, [ChildSpec(c, Late, (log, c)) for c in "abc"])
         assert log == [(word, c) for c in "abc" for word in ("starting", "start")]
         log.clear()
@@ -70,7 +75,7 @@ def test_31_children_start_in_order_and_stop_in_reverse_each_fully_before_the_ne
 
 def test_32_a_child_that_fails_to_start_rolls_back_its_elders_and_fails_the_supervisor() -> None:
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         with pytest.raises(StartError) as caught:
             await kernel.spawn(
                 Supervisor,
@@ -158,7 +163,7 @@ def test_35_a_child_that_crashes_while_it_is_shut_down_does_not_stop_the_shutdow
 
 def test_36_a_child_that_crashes_during_the_supervisors_shutdown_is_not_restarted() -> None:
     async def main() -> None:
-        kernel, log = Kernel(), []
+        kernel, log = Kernel(), new_log()
         gate = asyncio.Event()
         sup = await kernel.spawn(Supervisor, [ChildSpec("a", Echo, (log, "a")), ChildSpec("b", Lingers, (gate,))])
         a = await child(sup, "a")

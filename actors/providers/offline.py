@@ -1,0 +1,87 @@
+"""The embedded provider: deterministic, no key, no network, and no language model. It says so in every answer.
+
+It fills templates, extracts summaries, keywords and entities, and builds JSON that conforms to a schema, all with the
+rules in `pipelines.prose`. The default where no vendor has a key, and what tests, demos and the breeding chamber run on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from decimal import Decimal
+from typing import Any
+
+from actors.providers.edge import guarded
+from actors.providers.errors import ProviderError, RefusedError, TransientError
+from actors.providers.options import ProviderOptions
+from actors.providers.protocol import Answer, Request, Usage
+from actors.providers.structured import read_structured
+
+NAME = "offline"
+DEFAULT_MODEL = "offline-rules-1"
+NOTICE = (
+    "Produced offline by fixed text rules, not by a language model: extracted and rearranged from the prompt, "
+    "nothing was understood."
+)
+
+# Above this a prompt is worked on a thread, so that a long document does not hold up the node's loop.
+_LONG_PROMPT = 20_000
+_CHARACTERS_PER_TOKEN = 4
+_PIECE = 64
+
+
+class OfflineProvider:
+    """See `Provider`. The same request gives the same answer, in every process."""
+
+    def __init__(self, options: ProviderOptions) -> None:
+        self._options = options
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    def __repr__(self) -> str:
+        return "OfflineProvider()"
+
+    async def complete(self, request: Request) -> Answer:
+        """Applies the rules; takes `latency_s` longer where that is configured."""
+        return await guarded(self._complete(request), NAME, request.timeout_s, _translate)
+
+    async def stream(self, request: Request) -> AsyncGenerator[str, None]:
+        """The finished answer's text in pieces of equal length."""
+        text = (await self.complete(request)).text
+        for start in range(0, len(text), _PIECE):
+            yield text[start : start + _PIECE]
+
+    async def aclose(self) -> None:
+        """Nothing is held; later calls are refused as with any provider."""
+        self._closed = True
+
+    async def _complete(self, request: Request) -> Answer:
+        if self._closed:
+            raise TransientError("closed", NAME, "this connection has been closed")
+        if self._options.latency_s > 0:
+            await asyncio.sleep(self._options.latency_s)
+        if len(request.prompt) > _LONG_PROMPT:
+            return await asyncio.to_thread(_answer, request)
+        return _answer(request)
+
+
+def _answer(request: Request) -> Answer:
+    text, data, rule = _write(request)
+    return Answer(
+        text=text,
+        data=data,
+        provider=NAME,
+        model=DEFAULT_MODEL,
+        usage=Usage(_tokens(request.prompt + (request.system or "")), _tokens(text)),
+        cost_usd=Decimal(0),
+        stop_reason="end_turn",
+        metadata={"language_model": False, "notice": NOTICE, "rule": rule, "usage_is_estimate": True},
+    )
+
+
+def _tokens(text: str) -> int:
+    return -(-len(text) // _CHARACTERS_PER_TOKEN)

@@ -1,0 +1,88 @@
+"""The shipped examples, the genesis pipeline, a healed failure and a refused file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from runtime.cli import exits
+from runtime.demo.stage import Stage, scene, shipped
+from runtime.demo.watching import has_event, spelled, watch
+
+
+def digest_documents(stage: Stage) -> None:
+    """A folder of text files becomes one Markdown report."""
+    workspace = follow_example(stage, "document_digest")
+    show_written(stage, workspace, "*.md")
+
+
+def check_a_table(stage: Stage) -> None:
+    """A CSV file is filtered, grouped, aggregated and joined; no provider is asked."""
+    workspace = follow_example(stage, "csv_quality_check")
+    show_written(stage, workspace, "*.md")
+
+
+def review_with_two_providers(stage: Stage) -> None:
+    """gemini plans, claude reviews, sections side by side."""
+    follow_example(stage, "two_provider_review")
+
+
+def follow_example(stage: Stage, name: str) -> Path:
+    """Runs an example as its README says, with live progress, in a working directory of its own."""
+    workspace = stage.home.directory(name)
+    done = stage.terminal.live("run", shipped("examples", f"{name}.yaml"), "--workspace", workspace, "--follow")
+    stage.checks.check(done.code == 0, f"{name} runs to its end", done.text)
+    return workspace
+
+
+def show_written(stage: Stage, workspace: Path, pattern: str) -> None:
+    """Checks that the run wrote a report that is not empty, and shows its beginning."""
+    written = sorted(path for path in workspace.rglob(pattern) if path.stat().st_size > 0)
+    if stage.checks.check(written, "it has written its report", sorted(workspace.rglob("*"))):
+        head = written[0].read_text(encoding="utf-8").splitlines()[:12]
+        stage.checks.say(f"-- {written[0].relative_to(workspace)}\n" + "\n".join(head) + "\n--")
+
+
+def run_genesis(stage: Stage) -> None:
+    """The mission's own YAML, unchanged."""
+    file = shipped("meta", "genesis_pipeline.yaml")
+    valid = stage.terminal.run("validate", file)
+    stage.checks.check(valid.code == 0, "it validates as written", valid.text)
+    done = stage.terminal.run(
+        "run", file, "--input", "pipeline_request=Summarise customer letters and list complaints", "--json"
+    )
+    outcome = done.facts
+    genome = (outcome.get("results") or {}).get("generate_pipeline_dna") or {}
+    stage.checks.say(json.dumps(genome.get("result"), indent=2)[:800])
+    stage.checks.check(done.code == 0 and outcome.get("status") == "succeeded", "it runs to its end", done.text)
+    stage.checks.check("pipeline_genome" in str(genome.get("result")), "and gives a pipeline genome", genome)
+
+
+def heal_a_step(stage: Stage) -> None:
+    """A provider without a key refuses; the fallback actor finds an alternative that works."""
+    run_id = stage.submit(scene("healing"))
+    with stage.client() as client:
+        events = watch(client, run_id)
+        outcome = client.outcome(run_id, wait_s=5)
+    stage.checks.check(has_event(events, "fallback_started", "review"), "the fallback is asked", spelled(events))
+    healed = [event for event in events if event["kind"] == "fallback_succeeded"]
+    stage.checks.check(healed, "an alternative works", spelled(events))
+    for event in healed:
+        stage.checks.say(f"what helped: {event.get('data')}")
+    stage.checks.check(has_event(events, "run_succeeded"), "the run completes", spelled(events))
+    result = (outcome.get("results") or {}).get("review") or {}
+    stage.checks.check(result.get("text"), "the step has an answer", outcome)
+
+
+def refuse_a_broken_file(stage: Stage) -> None:
+    """All mistakes at once, each with its place and the fix."""
+    done = stage.terminal.run("validate", scene("broken"))
+    stage.checks.say(done.text)
+    stage.checks.check(done.code == exits.INVALID, "it is refused", done.text)
+    for wanted, claim in (
+        ("broken.yaml:", "with file, line and column"),
+        ("claude_smart", "the nearest step type is suggested"),
+        ("promt", "the unknown key is named"),
+        ("missing", "so is the reference to a step that is not there"),
+    ):
+        stage.checks.check(wanted in done.text, claim, done.text)
