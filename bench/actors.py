@@ -154,7 +154,7 @@ def repeated(module: str, what: str, count: int, rounds: int = ROUNDS) -> dict[s
 
 def measure() -> dict[str, Any]:
     """Returns kernel figures, the baseline's, and their ratios (above 1: the kernel is better)."""
-    ours = {
+    ours: dict[str, Any] = {
         **repeated("bench.actors", "spawn", 20_000),
         **repeated("bench.actors", "calls", 50_000),
         "waiting_10000": repeated("bench.actors", "waiting", 10_000),

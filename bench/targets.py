@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,13 @@ TARGETS = (
 
 def at(report: Mapping[str, Any], path: str) -> float | None:
     """Returns the figure at a dotted path, or None."""
-    found: Any = report
+    found: object = dict(report)
     for part in path.split("."):
-        if not isinstance(found, Mapping) or part not in found:
+        below: Mapping[str, object] = cast("Mapping[str, object]", found) if isinstance(found, Mapping) else {}
+        if part not in below:
             return None
-        found = found[part]
-    return float(found)
+        found = below[part]
+    return float(found) if isinstance(found, int | float) else None
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from actors.kernel import Kernel
-from actors.kernel.cell import Cell
 
 
 def snapshot(kernel: Kernel) -> list[dict[str, Any]]:
@@ -15,24 +14,20 @@ def snapshot(kernel: Kernel) -> list[dict[str, Any]]:
     so it is consistent; it costs a few microseconds an actor and disturbs none of them.
     """
     now = kernel.clock.now()
-    nodes: dict[int, dict[str, Any]] = {}
     roots: list[dict[str, Any]] = []
-    for cell in kernel.cells():
-        nodes[cell.id] = _describe(cell, now)
-    for cell in kernel.cells():
-        parent = None if cell.parent is None else nodes.get(cell.parent.id)
-        (roots if parent is None else parent["children"]).append(nodes[cell.id])
+    children_of: dict[int, list[dict[str, Any]]] = {}
+    for cell in kernel.cells():  # oldest first, so a parent comes before its children
+        own: list[dict[str, Any]] = []
+        children_of[cell.id] = own
+        node = {
+            "name": cell.name or str(cell),
+            "id": cell.id,
+            "class": cell.actor_class.__name__,
+            "status": cell.status,
+            "restarts": cell.restarts,
+            "mailbox": cell.mailbox_length(),
+            "uptime_s": round(now - cell.started_at, 3) if cell.status == "running" else 0.0,
+            "children": own,
+        }
+        (roots if cell.parent is None else children_of.get(cell.parent.id, roots)).append(node)
     return roots
-
-
-def _describe(cell: Cell, now: float) -> dict[str, Any]:
-    return {
-        "name": str(cell),
-        "id": cell.id,
-        "class": cell.actor_class.__name__,
-        "status": cell.status,
-        "restarts": cell.restarts,
-        "mailbox": cell.mailbox_length(),
-        "uptime_s": round(max(0.0, now - cell.started_at), 3) if cell.status == "running" else 0.0,
-        "children": [],
-    }

@@ -4,7 +4,7 @@ A trigger is in force before anything else is done about it; saving, telling and
 the other way: the disk first, then the view. So whatever fails in between, work stays stopped.
 
 Failure: a state that cannot be saved is reported in the reply, in `SwitchState` and as `KillStateUnsaved`, and saved
-again at every poll. A board that crashes is restarted by its supervisor; the view and its subscribers live on meanwhile.
+again at every poll. A board that crashes is restarted by its supervisor; the view and its subscribers live on.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class KillFiles:
             if key is not None:
                 keys.append(key)
             elif not name.startswith("."):
-                unknown.append(name)
+                unknown.append(name.encode(errors="backslashreplace").decode())
         return TriggerFiles(tuple(keys), tuple(unknown))
 
     def trigger_file(self, key: Key) -> Path:

@@ -1,9 +1,9 @@
 """Providers: whoever answers prompts, behind one small protocol, as actors.
 
-    protocol, errors, options   the seam
-    anthropic, gemini, offline  one provider a file; table lists them
-    prices, structured, edge    what they share
-    connection, pool            the actors; `complete` is how everybody else gets an answer
+protocol, errors, options   the seam
+anthropic, gemini, offline  one provider a file; table lists them
+prices, structured, edge    what they share
+connection, pool            the actors; `complete` is how everybody else gets an answer
 """
 
 from actors.providers.connection import Complete, ConnectionActor

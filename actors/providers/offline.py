@@ -85,3 +85,11 @@ def _answer(request: Request) -> Answer:
 
 def _tokens(text: str) -> int:
     return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+
+def _translate(error: Exception) -> ProviderError | None:
+    return None
+
+
+def _write(request: Request) -> tuple[str, Any, str]:
+    raise RefusedError("unexpected", NAME, "not yet")

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 FORMAT_VERSION = 1
 MAX_NAME = 200
-_BAD_IN_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
+_BAD_IN_NAME = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]")
 
 
 class KillSwitchError(Exception):
@@ -101,7 +101,7 @@ def key_of(level: str, name: str) -> Key:
     elif not name or len(name) > MAX_NAME or _BAD_IN_NAME.search(name):
         raise InvalidSwitchError(
             f"{name!r} cannot name a {checked}; expected 1 to {MAX_NAME} characters without "
-            "slashes or control characters"
+            "slashes, control characters or broken Unicode"
         )
     return (checked, name)
 

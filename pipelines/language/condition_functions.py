@@ -39,7 +39,7 @@ def compare(operator: str, left: JsonValue, right: JsonValue) -> bool:
         return equal(left, right)
     if operator == "!=":
         return not equal(left, right)
-    if is_number(left) and is_number(right) or isinstance(left, str) and isinstance(right, str):
+    if (is_number(left) and is_number(right)) or (isinstance(left, str) and isinstance(right, str)):
         match operator:
             case ">":
                 return left > right  # type: ignore[operator]  # both numbers or both texts

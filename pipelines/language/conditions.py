@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from lark import Token, Tree
-from lark.exceptions import UnexpectedInput
+from lark.exceptions import UnexpectedInput, UnexpectedToken
 from pydantic import JsonValue
 
 from .condition_functions import FUNCTIONS, arithmetic, between, compare, contains, is_number, is_true
@@ -109,20 +109,21 @@ def compile_condition(text: str) -> CompiledCondition:
     try:
         template_paths = [path for each in templates for path in compile_template(each).paths]
         tree = parse_condition(quote_hyphens(source) if "-" in source else source)
+        builder = _Builder(text, tuple(templates))
+        run = builder.build(tree)
     except UnexpectedInput as error:
         raise ConditionError(text, _syntax_message(error, source)) from error
     except TemplateError as error:
         raise ConditionError(text, error.reason) from error
     except RecursionError as error:
         raise ConditionError(text, "the condition is nested too deeply") from error
-    builder = _Builder(text, tuple(templates))
-    run = builder.build(tree)
     return CompiledCondition(text, tuple(builder.paths), tuple(template_paths), run)
 
 
 def _syntax_message(error: UnexpectedInput, source: str) -> str:
     position = error.pos_in_stream
-    if position is None or position < 0 or position >= len(source):
+    at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+    if at_end or position is None or not 0 <= position < len(source):
         return "the condition ends too early"
     return f"cannot read the condition at character {position + 1}: {source[position : position + 20]!r}"
 
@@ -253,9 +254,7 @@ class _Builder:
             items = values(frame)
             if not isinstance(items, list | tuple):
                 return 0 if name == "count" else False
-            held = (
-                is_true(predicate(replace(frame, item=each))) for each in cast("list[Any]", items)
-            )
+            held = (is_true(predicate(replace(frame, item=each))) for each in cast("list[Any]", items))
             return sum(held) if name == "count" else (any if name == "any" else all)(held)
 
         return run

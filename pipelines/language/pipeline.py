@@ -13,11 +13,11 @@ from pydantic import Field, JsonValue
 from . import steps as step_models
 from .diagnostics import InvalidInputsError, nearest
 from .parts import InputSpec, OutputPath, Part
+from .references import build_graph, free_names, written_variables
 from .steps import JsonMap, Step
 
 Outputs = tuple[str | OutputPath, ...] | dict[str, JsonValue] | None
 
-# Written back by to_yaml in this order; the rest follows in the order of the model.
 _TYPE_OF: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -29,19 +29,18 @@ _TYPE_OF: dict[str, tuple[type, ...]] = {
 
 
 class Pipeline(Part):
-    """A checked definition. `implied_inputs` are names its templates use that nothing in it provides."""
+    """A whole definition."""
 
     name: str = Field(min_length=1, max_length=200)
     description: str = ""
     version: str = ""
     inputs: dict[str, InputSpec] = {}
-    steps: tuple[Step, ...] = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=2000)
     outputs: Outputs = None
     defaults: JsonMap = {}
     global_vars: JsonMap = {}
     variables: JsonMap = {}
     workspace_dir: str | None = None
-    implied_inputs: tuple[str, ...] = ()
     gemini_functions: JsonMap = {}
     environment: JsonMap = {}
     metadata: JsonValue = None
@@ -60,11 +59,27 @@ class Pipeline(Part):
     setting_sources: JsonValue = None
 
     @cached_property
+    def dependency_graph(self) -> Mapping[str, frozenset[str]]:
+        """Step name -> the steps it waits for (see `references`)."""
+        return build_graph(self.steps)
+
+    @cached_property
     def content_hash(self) -> str:
         """SHA-256 (hex) of the canonical JSON: the same for two texts that mean the same."""
         content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def implied_inputs(self) -> tuple[str, ...]:
+        """Names its templates use that nothing in it provides: inputs without a declaration."""
+        return free_names(
+            self.steps,
+            frozenset(self.inputs).union(
+                self.variables, self.global_vars, *(written_variables(step) for step in self.steps)
+            ),
+            frozenset(self.inputs),
+        )
 
     @cached_property
     def required_inputs(self) -> tuple[str, ...]:
@@ -115,6 +130,17 @@ def _fit(value: JsonValue, spec: InputSpec) -> JsonValue:
     if spec.enum and value not in spec.enum:
         raise ValueError(f"must be one of {json.dumps(list(spec.enum))}")
     return value
+
+
+def dependencies(holder: Pipeline | step_models.ForLoopStep) -> Mapping[str, frozenset[str]]:
+    """Step name -> names of the steps it waits for, among the steps of a pipeline or of one loop. Computed once."""
+    if isinstance(holder, Pipeline):
+        return holder.dependency_graph
+    # Kept beside the fields, as cached_property does: models are frozen, and a loop asks once an iteration.
+    kept = cast("dict[str, Mapping[str, frozenset[str]]]", vars(holder))
+    if "_dependency_graph" not in kept:
+        kept["_dependency_graph"] = build_graph(holder.steps)
+    return kept["_dependency_graph"]
 
 
 for _model in (step_models.ForLoopStep, step_models.PipelineStep):

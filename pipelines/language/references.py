@@ -21,7 +21,6 @@ from .steps import (
     DataTransformStep,
     FileOpsStep,
     ForLoopStep,
-    PipelineStep,
     PromptStep,
     SetVariableStep,
 )
@@ -112,9 +111,11 @@ def written_variables(step: BaseStep) -> frozenset[str]:
     """Names of state variables the step (or a step inside its loop) sets."""
     if isinstance(step, SetVariableStep):
         return frozenset(step.variables)
+    written: frozenset[str] = frozenset()
     if isinstance(step, ForLoopStep):
-        return frozenset().union(*(written_variables(each) for each in step.steps))
-    return frozenset()
+        for each in step.steps:
+            written |= written_variables(each)
+    return written
 
 
 def inner_names(step: BaseStep) -> frozenset[str]:
@@ -124,11 +125,28 @@ def inner_names(step: BaseStep) -> frozenset[str]:
     return frozenset({step.iterator}).union(*({each.name} | inner_names(each) for each in step.steps))
 
 
+def free_names(steps: Sequence[BaseStep], known: frozenset[str], inputs: frozenset[str]) -> tuple[str, ...]:
+    """Names templates use that no step, loop, variable or declared input gives: the run must be given them."""
+    names = {step.name for step in steps} | known
+    free: dict[str, None] = {}
+    for step in steps:
+        inner = inner_names(step)
+        for each in references(step)[0]:
+            root = str(each.path[0])
+            if root == "inputs" and len(each.path) > 1:
+                if str(each.path[1]) not in inputs:
+                    free[str(each.path[1])] = None
+            elif each.kind == "template" and root not in ROOTS and not (root in names or root in inner):
+                free[root] = None
+    return tuple(free)
+
+
 def build_graph(steps: Sequence[BaseStep]) -> dict[str, frozenset[str]]:
     """Step name -> names of the steps of the same list it waits for. A text that cannot be compiled adds nothing."""
     names = {step.name for step in steps}
     written = [written_variables(step) for step in steps]
-    variables = frozenset().union(*written)
+    variables: frozenset[str] = frozenset[str]().union(*written)
+    uses = [_file_uses(step) for step in steps]
     reads: list[frozenset[str]] = []
     graph: dict[str, frozenset[str]] = {}
     for index, step in enumerate(steps):
@@ -138,9 +156,9 @@ def build_graph(steps: Sequence[BaseStep]) -> dict[str, frozenset[str]]:
         waits |= {name for each in found if (name := referred_step(each.path)) in names and name not in inner}
         read = _read_variables(found, variables, names | inner)
         reads.append(read)
-        for earlier in range(index):
+        for earlier in range(index) if read or written[index] or uses[index] else ():
             clash = written[earlier] & (read | written[index]) or reads[earlier] & written[index]
-            if clash or _files_clash(steps[earlier], step):
+            if clash or _files_clash(uses[earlier], uses[index]):
                 waits.add(steps[earlier].name)
         graph[step.name] = frozenset(waits)
     return graph
@@ -274,17 +292,8 @@ def _safe_prompt_files(step: BaseStep) -> tuple[str, ...]:
         return ()
 
 
-def _files_clash(earlier: BaseStep, later: BaseStep) -> bool:
-    if isinstance(earlier, PipelineStep) or isinstance(later, PipelineStep):
-        return False
-    later_uses = _file_uses(later)
-    if not later_uses:
-        return False
-    return any(
-        (changes_a or changes_b) and _overlap(a, b)
-        for a, changes_a in _file_uses(earlier)
-        for b, changes_b in later_uses
-    )
+def _files_clash(earlier: list[tuple[str, bool]], later: list[tuple[str, bool]]) -> bool:
+    return any((changes_a or changes_b) and _overlap(a, b) for a, changes_a in earlier for b, changes_b in later)
 
 
 def _overlap(a: str, b: str) -> bool:

@@ -88,9 +88,7 @@ class _Rewriter:
                 setattr(node, name, self.visit(value, local))
             elif isinstance(value, list):
                 items = cast("list[object]", value)
-                setattr(
-                    node, name, [self.visit(e, local) if isinstance(e, nodes.Node) else e for e in items]
-                )
+                setattr(node, name, [self.visit(e, local) if isinstance(e, nodes.Node) else e for e in items])
 
     def _path(self, node: nodes.Node, local: frozenset[str]) -> Segments | None:
         tail: list[str | int] = []

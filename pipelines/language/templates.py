@@ -114,11 +114,7 @@ def _plain_segments(tree: nodes.Template) -> tuple[str | Segments, ...] | None:
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
                 segments.append(node.data)
-            elif (
-                isinstance(node, nodes.Call)
-                and isinstance(node.node, nodes.Name)
-                and node.node.name == RESOLVE
-            ):
+            elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name == RESOLVE:
                 segments.append(cast(nodes.Const, node.args[0]).value)
             else:
                 return None
@@ -128,9 +124,7 @@ def _plain_segments(tree: nodes.Template) -> tuple[str | Segments, ...] | None:
 def _to_template(tree: nodes.Template, native: bool, sandbox: Sandbox) -> Template:
     if native:
         expression = cast(nodes.Output, tree.body[0]).nodes[0]
-        tree = nodes.Template(
-            [nodes.Assign(nodes.Name("result", "store", lineno=1), expression, lineno=1)], lineno=1
-        )
+        tree = nodes.Template([nodes.Assign(nodes.Name("result", "store", lineno=1), expression, lineno=1)], lineno=1)
     tree.set_environment(sandbox)
     return sandbox.from_string(tree)
 
@@ -247,7 +241,7 @@ def _plain(value: Any) -> JsonValue:
 
 
 def _with_advice(reason: str, text: str) -> str:
-    if "?" in text and "expected" in reason or "unexpected char '?'" in reason:
+    if ("?" in text and "expected" in reason) or "unexpected char '?'" in reason:
         return f"{reason}; write `a if condition else b` instead of `condition ? a : b`"
     return reason
 

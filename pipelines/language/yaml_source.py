@@ -114,9 +114,7 @@ def _check_limits(source: str, file: str) -> None:
                 [_limit(file, mark.line + 1, mark.column + 1, f"nested deeper than {MAX_DEPTH} levels")]
             )
         if nodes > MAX_NODES:
-            raise InvalidPipelineError(
-                [_limit(file, mark.line + 1, mark.column + 1, f"more than {MAX_NODES} values")]
-            )
+            raise InvalidPipelineError([_limit(file, mark.line + 1, mark.column + 1, f"more than {MAX_NODES} values")])
 
 
 def _check_expansion(root: yaml.Node, file: str) -> None:

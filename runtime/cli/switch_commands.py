@@ -18,9 +18,12 @@ def trigger(level: str, name: str, reason: str) -> int:
     _check(level, name)
     try:
         with node_client(timeout_s=5.0) as client:
-            client.post("/v1/kill-switches", _body(level, name, reason))
+            state: dict[str, Any] = client.post("/v1/kill-switches", _body(level, name, reason))
     except NodeUnreachableError:
         return _by_file(level, name, reason)
+    problems: list[Any] = state.get("problems") or []
+    for problem in problems:
+        say(str(problem))
     print(f"triggered: {_what(level, name)} ({reason})")
     return exits.OK
 

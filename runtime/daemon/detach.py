@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import runtime
 from runtime.daemon.exits import EXIT_FAILED
+from runtime.settings import make_private
 
 PATH_VARIABLES = (
     "EVOPIPE_CONFIG",
@@ -45,16 +46,16 @@ class StartFailed(Exception):
         super().__init__(message)
 
 
-def start_detached(log_file: Path, *, timeout_s: float = 30.0) -> DetachedStart:
-    """Starts `python -m runtime.daemon` in the background with this process's environment.
+def start_detached(log_file: Path, *, timeout_s: float = 30.0, module: str = "runtime.daemon") -> DetachedStart:
+    """Starts `python -m <module>` in the background with this process's environment.
 
     Returns when the daemon reports ready. Raises `StartFailed` with the daemon's own sentence and exit code, or
     when it is not ready within `timeout_s` (it is then terminated).
     """
     began = time.monotonic()
-    log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(log_file.parent)
     read_end, write_end = os.pipe()
-    command = [sys.executable, "-P", "-m", "runtime.daemon", "--ready-fd", str(write_end)]
+    command = [sys.executable, "-P", "-m", module, "--ready-fd", str(write_end)]
     with log_file.with_name("evopipe.stderr.log").open("wb") as stray:
         # What escapes structlog (an interpreter crash, a C library) lands beside the log, this start's only.
         child = subprocess.Popen(

@@ -40,12 +40,12 @@ class Finished:
 
 
 class Terminal:
-    """Runs `evopipe` commands in a home."""
+    """Runs `evopipe` commands in a home; `program` is the one beside the running Python unless another is named."""
 
-    def __init__(self, home: Home, say: Callable[[str], None]) -> None:
+    def __init__(self, home: Home, say: Callable[[str], None], program: Path | None = None) -> None:
         self.home = home
         self._say = say
-        self._program = Path(sys.executable).with_name("evopipe")
+        self._program = program or Path(sys.executable).with_name("evopipe")
         if not self._program.exists():
             raise FileNotFoundError(f"{self._program} is missing; run `make install` first")
 

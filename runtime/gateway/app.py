@@ -36,7 +36,9 @@ def build_app(
 
     def route(method: str, path: str, endpoint: Answer, *, patient: bool = False) -> Route:
         # Patient ones wait for a run by request and keep a deadline of their own.
-        deadline = None if patient else (lambda: desk.deadline_s)
+        # The others get the time to arrive and the same time again to be answered; body and call tell their own
+        # lateness more exactly, so this one is only for what they do not cover.
+        deadline = None if patient else (lambda: 2 * desk.deadline_s + 1)
         return Route(path, answering(endpoint, deadline), methods=[method])
 
     return Starlette(

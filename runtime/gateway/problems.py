@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.kernel import ActorDeadError, CallTimeout, KernelError, MailboxFull, MaxChildren
+from pipelines.guardrails import InvalidSwitchError, KillSwitchError
 from runtime.gateway.wire import WireResponse
 
 _log = structlog.stdlib.get_logger("evopipe.gateway")
@@ -48,6 +49,11 @@ def as_api_error(error: Exception) -> ApiError:
             return error
         case HTTPException():
             return ApiError(error.status_code, _http_code(error.status_code), _http_message(error))
+        case InvalidSwitchError():
+            return ApiError(422, error.code, f"{error}")
+        case KillSwitchError():
+            code = str(getattr(error, "code", "kill_switch"))
+            return ApiError(409, code, f"{error}")
         case ActorDeadError():
             return ApiError(
                 503, "unavailable", f"a part of the node is restarting ({error.who}); try again in a moment."

@@ -26,6 +26,7 @@ from runtime.gateway.view import NodeView
 
 BACKLOG = 512
 STOP_GRACE_S = 2
+LARGEST_HEAD_BYTES = 65_536
 READY_DEADLINE_S = 5.0
 
 _log = structlog.stdlib.get_logger("evopipe.gateway")
@@ -63,6 +64,7 @@ class SocketServer(Actor):
             server_header=False,
             limit_concurrency=limits.connections,
             backlog=BACKLOG,
+            h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
             timeout_graceful_shutdown=STOP_GRACE_S,
             # Requests are not the actor's own work: a fresh context keeps them from being taken for it.
             reset_contextvars=True,

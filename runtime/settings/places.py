@@ -35,8 +35,11 @@ def make_private(directory: Path) -> None:
     anybody may have made it first), and `OSError` when it cannot be made. A directory that was there is never
     changed: it may be `/tmp` by a slip in the settings.
     """
-    with contextlib.suppress(FileExistsError):
-        directory.mkdir(mode=0o700, parents=True)
+    # Not mkdir's own `parents`: it gives the mode to the last directory only.
+    missing = [place for place in (directory, *directory.parents) if not place.exists()]
+    for place in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            place.mkdir(mode=0o700)
     found = directory.stat()
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(f"{directory} is not a directory")

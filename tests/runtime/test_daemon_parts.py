@@ -85,7 +85,7 @@ def test_places_are_made_private(settings: Settings) -> None:
 
 
 def test_a_socket_path_that_is_too_long_is_told(settings: Settings) -> None:
-    long = settings.model_copy(update={"socket_path": Path("/tmp") / ("x" * 120) / "s"})  # noqa: S108
+    long = settings.model_copy(update={"socket_path": Path("/tmp") / ("x" * 120) / "s"})
     with pytest.raises(DaemonError) as caught:
         prepare_places(long)
     assert caught.value.exit_code == EXIT_BAD_CONFIG

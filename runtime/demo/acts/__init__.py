@@ -31,9 +31,9 @@ ACTS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("A step that cannot work, healed by the emergent fallback", heal_a_step),
     ("Kill switch for one pipeline", pause_one_pipeline),
     ("Kill switch for the node, by a file", stop_everything),
-    ("kill -9 the node in the middle of a run", kill_the_node),
     ("The supervision tree", show_the_tree),
     ("Prometheus metrics", read_metrics),
+    ("kill -9 the node in the middle of a run", kill_the_node),
     ("Evolve a pipeline", evolve_a_pipeline),
     ("Stop the node", stop_the_node),
 )

@@ -8,6 +8,8 @@ import signal
 from runtime.demo.stage import UP_TIMEOUT_S, Stage, scene
 from runtime.demo.watching import Event, has_event, is_event, process_ended, spelled, watch
 
+#: The offline provider has one connection in the demo.
+CONNECTION = "connection.offline.1"
 WORKED = "prepared, worked, finished"
 
 
@@ -32,7 +34,7 @@ def kill_a_step(stage: Stage) -> None:
 def kill_a_connection(stage: Stage) -> None:
     """The only connection of the provider is killed while each of two questions is under way."""
     run_id = stage.submit(scene("asking"))
-    stage.checks.say("killing connection.offline.0 through the socket at each question")
+    stage.checks.say(f"killing {CONNECTION} through the socket at each question")
     killed: list[str] = []
     with stage.client() as client:
 
@@ -40,14 +42,14 @@ def kill_a_connection(stage: Stage) -> None:
             # A look at the tree takes a few milliseconds, in which the question reaches the connection.
             if event.get("kind") == "step_started" and len(killed) < 2:
                 client.get("/v1/tree")
-                killed.append(client.post("/v1/actors/connection.offline.0/kill", {})["killed"])
+                killed.append(client.post(f"/v1/actors/{CONNECTION}/kill", {})["killed"])
 
         events = watch(client, run_id, on_event=kill_at_question)
     stage.checks.check(len(killed) == 2, "the provider's connection is killed twice", killed)
     stage.checks.check(has_event(events, "step_retrying"), "who was asking retries", spelled(events))
     stage.checks.check(has_event(events, "run_succeeded"), "the run completes", spelled(events))
     alive = stage.terminal.run("ps", show=False)
-    stage.checks.check("connection.offline.0" in alive.out, "a new connection has taken its place", alive.text)
+    stage.checks.check(CONNECTION in alive.out, "a new connection has taken its place", alive.text)
 
 
 def kill_the_node(stage: Stage) -> None:

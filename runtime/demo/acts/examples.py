@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from runtime.cli import exits
 from runtime.demo.stage import Stage, scene, shipped
@@ -52,10 +53,17 @@ def run_genesis(stage: Stage) -> None:
         "run", file, "--input", "pipeline_request=Summarise customer letters and list complaints", "--json"
     )
     outcome = done.facts
-    genome = (outcome.get("results") or {}).get("generate_pipeline_dna") or {}
+    genome = result_of(outcome, "generate_pipeline_dna")
     stage.checks.say(json.dumps(genome.get("result"), indent=2)[:800])
     stage.checks.check(done.code == 0 and outcome.get("status") == "succeeded", "it runs to its end", done.text)
     stage.checks.check("pipeline_genome" in str(genome.get("result")), "and gives a pipeline genome", genome)
+
+
+def result_of(outcome: dict[str, Any], step: str) -> dict[str, Any]:
+    """A step's result in a run's outcome; empty when it has none."""
+    results: dict[str, Any] = outcome.get("results") or {}
+    found: dict[str, Any] = results.get(step) or {}
+    return found
 
 
 def heal_a_step(stage: Stage) -> None:
@@ -70,8 +78,7 @@ def heal_a_step(stage: Stage) -> None:
     for event in healed:
         stage.checks.say(f"what helped: {event.get('data')}")
     stage.checks.check(has_event(events, "run_succeeded"), "the run completes", spelled(events))
-    result = (outcome.get("results") or {}).get("review") or {}
-    stage.checks.check(result.get("text"), "the step has an answer", outcome)
+    stage.checks.check(result_of(outcome, "review").get("text"), "the step has an answer", outcome)
 
 
 def refuse_a_broken_file(stage: Stage) -> None:

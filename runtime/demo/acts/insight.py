@@ -7,6 +7,17 @@ from runtime.demo.stage import Stage
 
 BRANCHES = ("foundation", "providers", "memory", "pipelines", "recovery", "evolution", "gateway")
 
+#: What the acts before this one must have left in the counters.
+EXPECTED: tuple[tuple[str, str, int, dict[str, str]], ...] = (
+    ("finished runs are counted", "evopipe_runs_total", 6, {"status": "succeeded"}),
+    ("so are answers of the provider", "evopipe_provider_request_duration_seconds_count", 5, {"provider": "offline"}),
+    ("the refused call to anthropic", "evopipe_provider_errors_total", 1, {"provider": "anthropic"}),
+    ("the killed step", "evopipe_step_restarts_total", 1, {}),
+    ("the killed connections", "evopipe_actor_restarts_total", 2, {}),
+    ("the healed step", "evopipe_fallbacks_total", 1, {"status": "succeeded"}),
+    ("live actors", "evopipe_actors", 10, {}),
+)
+
 
 def show_the_tree(stage: Stage) -> None:
     """The tree with all its branches."""
@@ -26,5 +37,6 @@ def read_metrics(stage: Stage) -> None:
     for name in sorted(found.names):
         if name.startswith("evopipe_") and name.endswith("_total"):
             stage.checks.say(f"  {name} {found.total(name):g}")
-    stage.checks.check(found.total("evopipe_runs_total") >= 1, "runs are counted", sorted(found.names))
-    stage.checks.check(found.total("evopipe_actors") >= 10, "so are live actors", found.total("evopipe_actors"))
+    for claim, name, least, labels in EXPECTED:
+        counted = found.total(name, **labels)
+        stage.checks.check(counted >= least, f"{claim}: at least {least}", f"{name} {labels} is {counted:g}")

@@ -31,7 +31,7 @@ from actors.journal import (
     UnknownRunError,
 )
 from actors.journal.records import Write, WriteReply
-from actors.kernel import ActorDeadError, ActorRef, Kernel, StartError
+from actors.kernel import ActorDeadError, Kernel, StartError
 from tests.support import run
 
 PLACES: dict[str, Callable[[Path], JournalPlace]] = {

@@ -168,7 +168,7 @@ def test_a_file_of_a_newer_version_is_refused_and_named(path: Path) -> None:
     with connection:
         connection.execute("INSERT INTO schema_version VALUES (99, 1.0)")
     connection.close()
-    with pytest.raises(JournalSchemaError, match="version 99.*newer evopipe"):
+    with pytest.raises(JournalSchemaError, match=r"version 99.*newer evopipe"):
         SqliteFile(path).open()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class Node:
 
 
 @asynccontextmanager
-async def node(state_dir: Path) -> AsyncIterator[Node]:
+async def node(state_dir: Path) -> AsyncGenerator[Node]:
     made = Node(state_dir)
     await made.start_board()
     yield made
@@ -89,6 +89,7 @@ def test_a_trigger_is_in_force_and_on_the_disk_before_the_reply(tmp_path: Path) 
             reply: Triggered = await n.board.call(TriggerSwitch("pipeline", "digest", "too dear", "ada"))
             assert reply.saved
             switch = n.view.blocked(pipeline="digest", provider="offline")
+            assert switch is not None
             assert switch == reply.switch
             assert (switch.reason, switch.who, switch.at) == ("too dear", "ada", n.clock.wall())
             assert n.view.blocked(pipeline="other") is None
@@ -243,8 +244,11 @@ def test_a_file_that_names_no_switch_is_reported_once(tmp_path: Path) -> None:
         async with node(tmp_path) as n:
             (tmp_path / "kill" / "nod").touch()
             (tmp_path / "kill" / ".hidden").touch()
+            (tmp_path / "kill" / "pipeline.\udcff").touch()
             await n.poll(3)
-            assert n.seen(UnknownTriggerFile) == [UnknownTriggerFile(str(tmp_path / "kill" / "nod"))]
+            assert n.seen(UnknownTriggerFile) == [
+                UnknownTriggerFile(str(tmp_path / "kill" / name)) for name in ("nod", "pipeline.\\udcff")
+            ]
             assert n.view.triggered == ()
 
     run(main())
@@ -365,7 +369,7 @@ def test_arming_that_cannot_be_saved_leaves_the_switch_triggered(
         async with node(tmp_path) as n:
             await n.board.call(TriggerSwitch("node", "", "r", "w"))
             disk.fails = True
-            with pytest.raises(KillStateUnsavedError, match="stays triggered.*No space left"):
+            with pytest.raises(KillStateUnsavedError, match=r"stays triggered.*No space left"):
                 await n.board.call(ArmSwitch("node", "", "r", "w"))
             assert n.view.blocked() is not None
             disk.fails = False
@@ -439,38 +443,40 @@ def test_subscribers_hear_of_every_change_and_first_of_what_is_in_force(tmp_path
     run(main())
 
 
-class Deaf(Listener):
+class Deaf(Actor):
     """Has room for one message and takes its time."""
 
     mailbox_limit = 1
 
-    def __init__(self) -> None:
+    def __init__(self, hears: asyncio.Event, heard: list[SwitchChanged]) -> None:
         super().__init__()
-        self.hears = asyncio.Event()
+        self._hears = hears
+        self._heard = heard
 
-    async def on_receive(self, message: Any) -> Any:
+    async def on_receive(self, message: Any) -> None:
         if message == "start":
-            await self.hears.wait()
-            return None
-        return super().on_receive(message)
+            await self._hears.wait()
+        elif isinstance(message, SwitchChanged):
+            self._heard.append(message)
 
 
 def test_a_subscriber_with_a_full_mailbox_hears_of_the_change_at_a_later_poll(tmp_path: Path) -> None:
     async def main() -> None:
         async with node(tmp_path) as n:
-            deaf = await n.kernel.spawn(Deaf)
-            actor = deaf._actor_weakref()
+            hears, heard = asyncio.Event(), list[SwitchChanged]()
+            deaf = await n.kernel.spawn(Deaf, hears, heard)
             await n.board.call(Subscribe(deaf))
             started = deaf.ask("start", block=False)
             await n.board.call(SwitchState())
             deaf.tell("fills the mailbox")
             await n.board.call(TriggerSwitch("node"))
-            assert actor.heard == []
-            actor.hears.set()
+            hears.set()
             await started
             await deaf.call("empty now")
+            assert heard == []
             await n.poll()
-            assert await deaf.call("heard") == [("node",)]
+            await deaf.call("empty now")
+            assert heard == [SwitchChanged(n.view.triggered)]
 
     run(main())
 

@@ -100,6 +100,7 @@ def test_arming_lifts_one_switch_and_leaves_the_others() -> None:
         ("pipeline", "", "expected 1 to 200"),
         ("provider", "../etc", "without slashes"),
         ("pipeline", "a\nb", "control characters"),
+        ("pipeline", "half \udcff", "broken Unicode"),
         ("pipeline", "x" * 201, "expected 1 to 200"),
     ],
 )
@@ -119,7 +120,9 @@ def test_a_trigger_files_name_stands_for_its_switch(each: Switch) -> None:
     assert key_of_file(file_of_key(each.key)) == each.key
 
 
-@pytest.mark.parametrize("name", ["", "nod", "node.x", "pipeline", "pipeline.", ".node", "provider.a/b"])
+@pytest.mark.parametrize(
+    "name", ["", "nod", "node.x", "pipeline", "pipeline.", "pipeline.\udcff", ".node", "provider.a/b"]
+)
 def test_other_file_names_stand_for_nothing(name: str) -> None:
     assert key_of_file(name) is None
 

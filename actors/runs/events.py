@@ -1,0 +1,47 @@
+"""What a run tells the world while it goes on: `RunEvent`s on the kernel's event bus, numbered per run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from pydantic import JsonValue
+
+RunEventKind = Literal[
+    "run_accepted",
+    "run_started",
+    "run_resumed",
+    "step_started",
+    "step_retrying",
+    "step_succeeded",
+    "step_failed",
+    "step_skipped",
+    "step_restarted",
+    "fallback_started",
+    "fallback_succeeded",
+    "fallback_failed",
+    "run_paused",
+    "run_unpaused",
+    "run_succeeded",
+    "run_failed",
+    "run_cancelled",
+]
+TERMINAL_KINDS: Final = frozenset({"run_succeeded", "run_failed", "run_cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """One thing that happened in a run.
+
+    `seq` counts from 1 within a run and starts again only when the node itself was restarted. `at` is Unix time in
+    seconds. `step` is the step's path ("outer/inner", "loop[3]/inner") or None for the run itself. `data` holds the
+    facts of the kind: `attempt`, `delay_s`, `error` ({code, message, ...}), `reason`, `duration_s`, `strategy`.
+    """
+
+    run_id: str
+    seq: int
+    at: float
+    kind: RunEventKind
+    step: str | None = None
+    data: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])

@@ -1,0 +1,120 @@
+"""Messages of the runs' actors.
+
+To "runs" (RunDispatcher): SubmitRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, and from PipelineActors RunEnded,
+RunPaused, RunUnpaused. To a PipelineActor ("run.<id>"): CancelRun, and from its StepActors StepDone, StepOpened,
+StepGaveUp, StepBlocked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from actors.runs.values import RunOutcome, RunRequest
+from pipelines.execution import Composite
+from pipelines.guardrails.kill_switch import Switch
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRun:
+    """Asks for a run -> run_id, once the request is durable and its actors have started.
+
+    An idempotency key that is known gives the run that has it. Fails with `KillSwitchedError`, `TooManyRunsError`,
+    `RunNotStartedError`, `InvalidInputsError` or `JournalError`; then nothing runs.
+    """
+
+    request: RunRequest
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitRun:
+    """Waits for a run's end -> RunOutcome. After `timeout_s`: `RunStillRunningError`, or for a run that a kill switch
+    holds the outcome "paused". Fails with `NoSuchRunError`."""
+
+    run_id: str
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class GetRun:
+    """Asks for one run -> RunInfo. Fails with `NoSuchRunError`."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRuns:
+    """Asks for the newest runs -> tuple[RunInfo, ...], newest first."""
+
+    limit: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRun:
+    """Ends a run: cancels what is in flight -> True; False when it had ended already. Fails with `NoSuchRunError`."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvents:
+    """Asks for the kept events of a run after `since` -> tuple[RunEvent, ...]; empty when nothing is kept."""
+
+    run_id: str
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A PipelineActor has closed its run."""
+
+    outcome: RunOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaused:
+    """A kill switch holds a run or one of its steps."""
+
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunUnpaused:
+    """Nothing holds the run any more."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step's result stands in the journal. `status`: succeeded, skipped, recovered or continued."""
+
+    key: str
+    status: str
+    result: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class StepOpened:
+    """A step turned out to consist of other steps, which its PipelineActor now runs."""
+
+    key: str
+    composite: Composite
+
+
+@dataclass(frozen=True, slots=True)
+class StepGaveUp:
+    """A step has failed for good, and that stands in the journal."""
+
+    key: str
+    error: dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class StepBlocked:
+    """A step met a kill switch and has ended without a result."""
+
+    key: str
+    switch: Switch

@@ -1,0 +1,73 @@
+"""What a run is asked for, what it ends with, and how it looks meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import JsonValue
+
+from actors.runs.events import RunEvent
+from pipelines.language import Pipeline
+
+RunOrigin = Literal["user", "fallback", "evolution"]
+RunStatus = Literal["running", "succeeded", "failed", "cancelled", "paused"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One run to be made.
+
+    `inputs` are as the caller gave them; the dispatcher fills in defaults and turns text into declared types.
+    `workspace` is an existing absolute directory. `source_text` is the definition as written; empty for a pipeline
+    made by a program. `parent` names the run this one helps, `depth` how far it is from a user's request.
+    `provider_routes` (step type family, such as "claude" -> provider name) goes before the node's own routes.
+    """
+
+    run_id: str
+    pipeline: Pipeline
+    inputs: dict[str, JsonValue]
+    workspace: str
+    source_text: str = ""
+    idempotency_key: str | None = None
+    parent: str | None = None
+    depth: int = 0
+    origin: RunOrigin = "user"
+    provider_routes: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended, or ("paused") why it stands still.
+
+    `results` has every top-level step's result. `error` is {code, message, step, ...} unless it succeeded. `usage`
+    counts tokens, `cost_usd` is a decimal as text, None when no step said a cost. `duration_s` is the working
+    time of the last incarnation.
+    """
+
+    run_id: str
+    status: RunStatus
+    results: dict[str, JsonValue]
+    outputs: dict[str, JsonValue]
+    error: dict[str, JsonValue] | None
+    usage: dict[str, int]
+    cost_usd: str | None
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run as `GetRun` and `ListRuns` show it. `steps` maps step path to status; `ListRuns` leaves `steps` and
+    `events` empty. Times are Unix seconds."""
+
+    run_id: str
+    pipeline_name: str
+    definition_hash: str
+    status: RunStatus
+    opened_at: float
+    closed_at: float | None = None
+    steps: Mapping[str, str] = field(default_factory=dict[str, str])
+    error: dict[str, JsonValue] | None = None
+    reason: str | None = None
+    events: tuple[RunEvent, ...] = ()

@@ -1,0 +1,80 @@
+"""The documentation's code is run, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.kernel import Kernel
+from actors.providers import ProviderOptions, Request
+from pipelines.language import load_pipeline
+from runtime.cli.app import app
+from supervisors import Supervisor
+from tests.support import run
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced code of one language in a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_to_files(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert missing == []
+
+
+def test_the_pipeline_of_the_tour_is_valid_and_runs_two_steps_side_by_side() -> None:
+    (text,) = blocks("README.md", "yaml")
+    pipeline = load_pipeline(text, source="letters.yaml")
+    assert [step.name for step in pipeline.steps] == ["gist", "facts", "answer"]
+
+
+def test_every_command_of_the_tour_exists() -> None:
+    known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    used = set(re.findall(r"^    evopipe ([a-z-]+)", text, re.MULTILINE))
+    assert used
+    assert used <= known
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    known = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    named = {word for page in PAGES for word in re.findall(r"make ([a-z]+)\b(?=[`\s]*(?:#|`|$))", page.read_text())}
+    assert named <= known | {"PYTHON"}
+
+
+def test_the_provider_of_the_extension_guide_answers() -> None:
+    names: dict[str, Any] = {}
+    exec(blocks("docs/extending.md", "python")[0], names)
+    provider = names["ShoutingProvider"](ProviderOptions())
+    assert run(provider.complete(Request("hi"))).text == "HI"
+
+
+def test_the_actor_of_the_extension_guide_counts_and_is_reached_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = [block for block in blocks("docs/extending.md", "python") if "class Tally" in block]
+    tally = types.ModuleType("tally")
+    monkeypatch.setitem(sys.modules, "tally", tally)  # dataclasses look their own module up
+    names = vars(tally)
+    exec(source, names)
+
+    async def main() -> int:
+        kernel = Kernel()
+        await kernel.spawn(Supervisor, [names["tally_spec"]()])
+        first = await kernel.ref("tally").call(names["Add"](2), timeout_s=1.0)
+        second = await kernel.ref("tally").call(names["Add"](3), timeout_s=1.0)
+        await kernel.shutdown()
+        return first + second
+
+    assert run(main()) == 7

@@ -1,0 +1,142 @@
+"""A gateway over a real socket with fake actors behind it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from actors.kernel import Actor, ActorRef, Kernel
+from actors.killswitch import ArmSwitch, BoardState, SwitchState, TriggerSwitch
+from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunEvent, RunOutcome, SubmitRun
+from pipelines.guardrails.kill_switch import Switch
+from runtime.gateway import SocketServer
+from runtime.gateway.peer import PeerUid, peer_uid
+from runtime.settings import Settings, load_settings
+from runtime.shutdown import ShutdownRequest
+
+PIPELINE = "name: small\nsteps:\n  - name: first\n    type: set_variable\n    variables: {x: 1}\n"
+
+
+@dataclass
+class Seen:
+    """What the fakes were told."""
+
+    submitted: list[Any] = field(default_factory=list[Any])
+    cancelled: list[str] = field(default_factory=list[str])
+    switches: list[Any] = field(default_factory=list[Any])
+    status: dict[str, str] = field(default_factory=dict[str, str])
+    triggered: tuple[Switch, ...] = ()
+    crash_on_list: bool = False
+
+
+class FakeRuns(Actor):
+    """Answers for runs as told by `Seen.status`."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__()
+        self._seen = seen
+
+    async def on_receive(self, message: object) -> Any:
+        match message:
+            case SubmitRun(request):
+                self._seen.submitted.append(request)
+                self._seen.status[request.run_id] = "running"
+                return request.run_id
+            case GetRun(run_id):
+                status = self._seen.status.get(run_id)
+                return None if status is None else {"run_id": run_id, "status": status}
+            case ListRuns():
+                if self._seen.crash_on_list:
+                    raise ValueError("a secret detail")
+                return [{"run_id": run_id, "status": status} for run_id, status in self._seen.status.items()]
+            case CancelRun(run_id):
+                self._seen.cancelled.append(run_id)
+                return True
+            case AwaitRun(run_id):
+                return RunOutcome(run_id, "succeeded", {"first": {"x": 1}}, {}, None, None, None, 0.1)
+            case _:
+                raise AssertionError(message)
+
+
+class FakeBoard(Actor):
+    """Keeps what it is told."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__()
+        self._seen = seen
+
+    async def on_receive(self, message: object) -> Any:
+        match message:
+            case SwitchState():
+                return BoardState(self._seen.triggered, True)
+            case TriggerSwitch() | ArmSwitch():
+                self._seen.switches.append(message)
+                return None
+            case _:
+                raise AssertionError(message)
+
+
+class FakeNode:
+    """A node view without a tree."""
+
+    def __init__(self, kernel: Kernel, settings: Settings) -> None:
+        self.kernel = kernel
+        self.settings = settings
+        self.shutdown = ShutdownRequest()
+
+    async def tree(self) -> Mapping[str, object]:
+        """A tree of two."""
+        leaf = {"name": "runs", "id": "runs", "class": "FakeRuns", "status": "running", "children": []}
+        return {"name": "node", "id": "node", "class": "Supervisor", "status": "running", "children": [leaf]}
+
+    def status(self) -> Mapping[str, object]:
+        """One fact."""
+        return {"uptime_s": 1.0}
+
+
+@dataclass
+class Gateway:
+    """What a test has at hand."""
+
+    client: httpx.AsyncClient
+    kernel: Kernel
+    node: FakeNode
+    seen: Seen
+    path: Path
+    server: ActorRef[Any]
+
+    def publish(self, run_id: str, *kinds: str) -> None:
+        """Publishes events of a run, one of each kind, numbered from 1."""
+        for seq, kind in enumerate(kinds, start=1):
+            self.kernel.events.publish(RunEvent(run_id, seq, 1000.0 + seq, kind, None, {}))
+
+
+@asynccontextmanager
+async def gateway(
+    *,
+    uid_of: PeerUid = peer_uid,
+    change: Callable[[dict[str, str]], None] = lambda env: None,
+) -> AsyncGenerator[Gateway]:
+    """Starts the socket server with fakes behind it; `change` may set environment variables of the settings."""
+    with tempfile.TemporaryDirectory(prefix="evo") as name:
+        env = {"HOME": name, "EVOPIPE_STATE_DIR": f"{name}/state", "EVOPIPE_SOCKET_PATH": f"{name}/e.sock"}
+        change(env)
+        settings = load_settings(None, env)
+        kernel = Kernel()
+        seen = Seen()
+        node = FakeNode(kernel, settings)
+        await kernel.spawn(FakeRuns, seen, name="runs")
+        await kernel.spawn(FakeBoard, seen, name="kill_board")
+        server = await kernel.spawn(SocketServer, node, settings.socket_path, uid_of, name="socket_server")
+        transport = httpx.AsyncHTTPTransport(uds=str(settings.socket_path))
+        async with httpx.AsyncClient(transport=transport, base_url="http://evopipe", timeout=8) as client:
+            try:
+                yield Gateway(client, kernel, node, seen, settings.socket_path, server)
+            finally:
+                await kernel.shutdown()

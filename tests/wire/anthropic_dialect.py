@@ -1,0 +1,156 @@
+"""POST /v1/messages, as Anthropic serves it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tests.wire.behaviour import Answered, Failed, StreamFailed
+from tests.wire.dialect import halves
+from tests.wire.http import HttpRequest
+from tests.wire.instance import instance_of
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_NO_TEMPERATURE = ("claude-sonnet-5", "claude-opus-5", "claude-haiku-5", "claude-fable-5")
+
+
+class AnthropicDialect:
+    name = "anthropic"
+
+    def matches(self, request: HttpRequest) -> bool:
+        return request.path == "/v1/messages"
+
+    def sent_key(self, request: HttpRequest) -> str:
+        # The API takes both; the SDK sends the second since 2.x.
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return request.headers.get("x-api-key") or bearer
+
+    def fault(self, request: HttpRequest, body: dict[str, Any], key: str) -> Failed | None:
+        if self.sent_key(request) != key:
+            return Failed(401, message="invalid x-api-key {key}")
+        if "anthropic-version" not in request.headers:
+            return Failed(400, message="anthropic-version: header is required")
+        for needed in ("model", "max_tokens", "messages"):
+            if needed not in body:
+                return Failed(400, message=f"{needed}: Field required")
+        if body["model"] == "no-such-model":
+            return Failed(404, message="model: no-such-model")
+        if "temperature" in body and body["model"].startswith(_NO_TEMPERATURE):
+            return Failed(400, message="temperature: not supported by this model")
+        schema = _schema(body)
+        if schema is not None and not _closed(schema):
+            return Failed(400, message="output_config.format.schema: additionalProperties must be false")
+        return None
+
+    def prompt(self, body: dict[str, Any]) -> str:
+        content = body["messages"][-1]["content"]
+        return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
+
+    def streams(self, request: HttpRequest, body: dict[str, Any]) -> bool:
+        return bool(body.get("stream"))
+
+    def answer(self, request: HttpRequest, body: dict[str, Any], behaviour: Answered) -> dict[str, Any]:
+        if behaviour.text is None and body.get("tools"):
+            tool = body["tools"][0]
+            block = {
+                "type": "tool_use",
+                "id": "toolu_1",
+                "name": tool["name"],
+                "input": instance_of(tool["input_schema"]),
+            }
+            return self._message(body, behaviour, [block], "tool_use", "")
+        text = self._text(body, behaviour)
+        return self._message(body, behaviour, [{"type": "text", "text": text}], "end_turn", text)
+
+    def events(self, request: HttpRequest, body: dict[str, Any], behaviour: Answered | StreamFailed) -> Sequence[bytes]:
+        answered = behaviour if isinstance(behaviour, Answered) else Answered()
+        text = self._text(body, answered)
+        whole = self._message(body, answered, [{"type": "text", "text": text}], "end_turn", text)
+        usage = whole["usage"]
+        start = {**whole, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
+        opened: list[bytes] = [
+            _sse({"type": "message_start", "message": start}),
+            _sse({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            _sse({"type": "ping"}),
+        ]
+        deltas = [
+            _sse({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}})
+            for piece in halves(text)
+        ]
+        if isinstance(behaviour, StreamFailed):
+            error = {"type": "error", "error": {"type": behaviour.type, "message": behaviour.message}}
+            return [*opened, deltas[0], _sse(error)]
+        return [
+            *opened,
+            *deltas,
+            _sse({"type": "content_block_stop", "index": 0}),
+            _sse(
+                {
+                    "type": "message_delta",
+                    "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None},
+                    "usage": {"output_tokens": usage["output_tokens"]},
+                }
+            ),
+            _sse({"type": "message_stop"}),
+        ]
+
+    def error(self, failed: Failed, sent_key: str) -> dict[str, Any]:
+        fallback = "invalid_request_error" if failed.status < 500 else "api_error"
+        kind = failed.type or _TYPES.get(failed.status, fallback)
+        error: dict[str, Any] = {"type": kind, "message": failed.message.replace("{key}", sent_key)}
+        if failed.error_code:
+            error["details"] = {"error_code": failed.error_code}
+        return {"type": "error", "error": error, "request_id": "req_1"}
+
+    def _text(self, body: dict[str, Any], behaviour: Answered) -> str:
+        if behaviour.text is not None:
+            return behaviour.text
+        schema = _schema(body)
+        return json.dumps(instance_of(schema)) if schema is not None else f"You said: {self.prompt(body)}"
+
+    def _message(
+        self, body: dict[str, Any], behaviour: Answered, content: list[Any], stop: str, text: str
+    ) -> dict[str, Any]:
+        return {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": behaviour.model or body["model"],
+            "content": content,
+            "stop_reason": behaviour.stop or stop,
+            "stop_sequence": None,
+            "usage": {
+                "input_tokens": len(self.prompt(body)),
+                "output_tokens": len(text),
+                "cache_creation_input_tokens": 0,
+                "cache_read_input_tokens": 0,
+                "service_tier": "standard",
+            },
+        }
+
+
+def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
+    form = (body.get("output_config") or {}).get("format")
+    return None if form is None else form["schema"]
+
+
+def _closed(schema: dict[str, Any]) -> bool:
+    if schema.get("type") != "object":
+        return True
+    return schema.get("additionalProperties") is False and all(map(_closed, schema.get("properties", {}).values()))
+
+
+def _sse(event: dict[str, Any]) -> bytes:
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
