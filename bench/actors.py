@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from actors.kernel import Actor, ActorDeadError, ActorRef, ChildSpec, Kernel
+from actors.kernel import Actor, ActorDeadError, ActorRef, ChildSpec, Kernel, StartChild
 from bench.figures import in_fresh_process, median, percentile, resident_kb
 
 ROUNDS = 3
@@ -59,6 +59,13 @@ class PlainEcho(Actor):
         return message
 
 
+class AsyncStart(PlainEcho):
+    """The same with a start that is a coroutine, so that the kernel has to give it a task."""
+
+    async def on_start(self) -> None:
+        """Does nothing, asynchronously."""
+
+
 async def spawn_and_memory(kernel: Kernel, count: int) -> dict[str, float]:
     """Starts `count` idle actors one after another: starts per second and KB of resident memory each.
 
@@ -77,6 +84,17 @@ async def spawn_and_memory(kernel: Kernel, count: int) -> dict[str, float]:
         await ref.call(count)
     used_kb = (resident_kb() - before_kb) / count
     return {"spawns_per_s": count / elapsed, "kb_per_fresh_actor": fresh_kb, "kb_per_actor": used_kb}
+
+
+async def supervised(kernel: Kernel, count: int) -> dict[str, float]:
+    """Starts `count` actors with an async `on_start` under one dynamic supervisor: what the node does for a run."""
+    from supervisors import DynamicSupervisor
+
+    supervisor = await kernel.spawn(DynamicSupervisor)
+    started = time.perf_counter()
+    for number in range(count):
+        await supervisor.call(StartChild(ChildSpec(str(number), AsyncStart, restart="temporary")))
+    return {"supervised_spawns_per_s": count / (time.perf_counter() - started)}
 
 
 async def calls(kernel: Kernel, count: int) -> dict[str, float]:
@@ -129,6 +147,7 @@ async def recovery(kernel: Kernel, count: int) -> dict[str, float]:
 
 WHAT: dict[str, Callable[[Kernel, int], Awaitable[dict[str, float]]]] = {
     "spawn": spawn_and_memory,
+    "supervised": supervised,
     "calls": calls,
     "waiting": waiting,
     "recovery": recovery,
@@ -156,6 +175,7 @@ def measure() -> dict[str, Any]:
     """Returns kernel figures, the baseline's, and their ratios (above 1: the kernel is better)."""
     ours: dict[str, Any] = {
         **repeated("bench.actors", "spawn", 20_000),
+        **repeated("bench.actors", "supervised", 10_000),
         **repeated("bench.actors", "calls", 50_000),
         "waiting_10000": repeated("bench.actors", "waiting", 10_000),
         "recovery": repeated("bench.actors", "recovery", 1_000),

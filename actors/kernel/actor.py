@@ -207,6 +207,9 @@ class Actor(pykka.Actor):
         """What the kernel runs at the end, or None when there is nothing to run."""
         return None if type(self).on_stop is Actor.on_stop else self.on_stop
 
+    def release(self) -> None:
+        """Runs last of all, after a kill too: gives back what is not the kernel's, such as a thread. Must not wait."""
+
     @staticmethod
     def _create_actor_inbox() -> Any:
         raise KernelError("mailboxes belong to the kernel's control blocks")

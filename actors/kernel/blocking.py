@@ -16,7 +16,6 @@ from typing import Any
 import pykka
 
 from actors.kernel.actor import Actor
-from actors.kernel.exits import Killed
 
 
 class _Hands(pykka.ThreadingActor):
@@ -35,33 +34,28 @@ class BlockingActor(Actor):
     for handlers here.
     """
 
+    _hands: pykka.ActorRef[_Hands] | None = None
+
     def start_hook(self) -> Any:
         self._hands = _Hands.start()
-        return self._start_on_thread()
-
-    async def _start_on_thread(self) -> Any:
-        try:
-            return await self._on_thread(self.on_start)
-        except BaseException:
-            self._let_go()
-            raise
+        return self._on_thread(self.on_start)
 
     def receive(self, message: Any) -> Any:
         return self._on_thread(lambda: Actor.receive(self, message))
 
     def stop_hook(self) -> Any:
-        return self._stop_on_thread
+        if type(self).on_stop is Actor.on_stop:
+            return None
+        return lambda: self._on_thread(self.on_stop)
 
-    async def _stop_on_thread(self) -> None:
-        try:
-            if type(self).on_stop is not Actor.on_stop:
-                await self._on_thread(self.on_stop)
-        finally:
-            self._let_go()
+    def release(self) -> None:
+        """Lets the thread go: it ends once the code it runs returns."""
+        if self._hands is not None:
+            self._hands.stop(block=False)
 
     async def _on_thread(self, code: Callable[[], Any]) -> Any:
         loop = self.kernel.loop
-        done: asyncio.Future[Any] = loop.create_future()
+        done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
 
         def run_and_report() -> None:
             try:
@@ -71,18 +65,12 @@ class BlockingActor(Actor):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_settle, done, value, error)
 
+        assert self._hands is not None
         self._hands.tell(run_and_report)
-        try:
-            outcome: tuple[Any, BaseException | None] = await done
-        finally:
-            if isinstance(self.exit_reason, Killed):
-                self._let_go()
-        if outcome[1] is not None:
-            raise outcome[1]
-        return outcome[0]
-
-    def _let_go(self) -> None:
-        self._hands.stop(block=False)
+        value, error = await done
+        if error is not None:
+            raise error
+        return value
 
     @property
     def thread_ident(self) -> int:
@@ -90,6 +78,6 @@ class BlockingActor(Actor):
         return threading.get_ident()
 
 
-def _settle(done: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+def _settle(done: asyncio.Future[tuple[Any, BaseException | None]], value: Any, error: BaseException | None) -> None:
     if not done.done():
         done.set_result((value, error))

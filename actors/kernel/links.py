@@ -224,8 +224,10 @@ def finish(cell: Cell) -> None:
             waiter.set_result(True)
     if kernel.events.has_subscribers:
         kernel.events.publish(ActorExited(cell.ref, reason))
-    cell.actor = None
+    actor, cell.actor = cell.actor, None
     cell.waiting_on = None
+    if actor is not None:
+        actor.release()
     kernel.work_off_exits()
 
 

@@ -35,7 +35,7 @@ class LoopWatchdog(Actor):
         self._thread = threading.Thread(target=self._watch, args=(self.kernel,), name="loop-watchdog", daemon=True)
         self._thread.start()
 
-    def on_stop(self) -> None:
+    def release(self) -> None:
         self._ending.set()
 
     def on_receive(self, message: Any) -> float:

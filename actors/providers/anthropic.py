@@ -6,7 +6,7 @@ The SDK takes seconds to import, so it is loaded on a worker thread at the first
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from actors.providers.anthropic_failures import ApiFault, classify
@@ -15,7 +15,7 @@ from actors.providers.errors import ProviderError, RefusedError, TransientError
 from actors.providers.options import ProviderOptions, usable_key
 from actors.providers.protocol import Answer, Request, Usage
 from actors.providers.retry_after import retry_after_s
-from actors.providers.structured import read_structured
+from actors.providers.structured import check_schema, read_structured
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -45,6 +45,7 @@ class AnthropicProvider:
     async def complete(self, request: Request) -> Answer:
         """One call of POST /v1/messages."""
         key = usable_key(self._options, NAME, KEY_HINT)
+        await check_schema(NAME, request.json_schema)
         timeout_s = min(request.timeout_s, self._options.timeout_s)
         message = await guarded(
             self._create(request, key, timeout_s), NAME, timeout_s, lambda error: self._translate(error, key)
@@ -54,6 +55,7 @@ class AnthropicProvider:
     async def stream(self, request: Request) -> AsyncGenerator[str, None]:
         """Text deltas of one streamed call."""
         key = usable_key(self._options, NAME, KEY_HINT)
+        await check_schema(NAME, request.json_schema)
         timeout_s = min(request.timeout_s, self._options.timeout_s)
         pieces = self._deltas(request, key, timeout_s)
         guarded_pieces = guarded_stream(pieces, NAME, timeout_s, lambda error: self._translate(error, key))
@@ -204,7 +206,7 @@ def _accepted_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
     try:
         return transform_schema(schema)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, AssertionError):
         raise RefusedError(
             "bad_schema", NAME, "the JSON schema cannot be sent: every part of it needs a type, an enum or a variant"
         ) from None

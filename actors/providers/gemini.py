@@ -15,7 +15,7 @@ from actors.providers.gemini_failures import ApiFault, classify
 from actors.providers.options import ProviderOptions, usable_key
 from actors.providers.protocol import Answer, Request, Usage
 from actors.providers.retry_after import retry_after_s
-from actors.providers.structured import read_structured
+from actors.providers.structured import check_schema, read_structured
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -49,6 +49,7 @@ class GeminiProvider:
     async def complete(self, request: Request) -> Answer:
         """One call of models/<model>:generateContent."""
         key = usable_key(self._options, NAME, KEY_HINT)
+        await check_schema(NAME, request.json_schema)
         timeout_s = min(request.timeout_s, self._options.timeout_s)
         response = await guarded(
             self._generate(request, key, timeout_s), NAME, timeout_s, lambda error: self._translate(error, key)
@@ -58,6 +59,7 @@ class GeminiProvider:
     async def stream(self, request: Request) -> AsyncGenerator[str, None]:
         """Text pieces of models/<model>:streamGenerateContent."""
         key = usable_key(self._options, NAME, KEY_HINT)
+        await check_schema(NAME, request.json_schema)
         timeout_s = min(request.timeout_s, self._options.timeout_s)
         pieces = self._pieces(request, key, timeout_s)
         guarded_pieces = guarded_stream(pieces, NAME, timeout_s, lambda error: self._translate(error, key))

@@ -7,7 +7,6 @@ rules in `pipelines.prose`. The default where no vendor has a key, and what test
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import Any
@@ -16,7 +15,6 @@ from actors.providers.edge import guarded
 from actors.providers.errors import ProviderError, RefusedError, TransientError
 from actors.providers.options import ProviderOptions
 from actors.providers.protocol import Answer, Request, Usage
-from actors.providers.structured import read_structured
 
 NAME = "offline"
 DEFAULT_MODEL = "offline-rules-1"

@@ -99,6 +99,11 @@ class ProviderPool(Actor):
             raise _late(self._name, request) from None
         except MailboxFull:
             raise TransientError("busy", self._name, f"{connection} has too many messages waiting", 0.1) from None
+        except ProviderError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a connection's crash reaches its caller too, and must not end the pool
+            kind = type(error).__name__
+            raise TransientError("connection_lost", self._name, f"{connection} crashed with {kind}") from None
         finally:
             self._rota.give_back(connection)
             self._pass_on()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +15,8 @@ _SHOWN = 200
 def read_structured(provider: str, text: str, schema: Mapping[str, Any], *, truncated: bool) -> Any:
     """The data in `text`, conforming to `schema`.
 
-    Raises `RefusedError` "truncated" when the answer was cut at `max_tokens`, `TransientError` "malformed_data" or
-    "schema_mismatch" (another try may do better), `RefusedError` "bad_schema" when the schema itself is none.
+    The schema has been through `check_schema`. Raises `RefusedError` "truncated" when the answer was cut at
+    `max_tokens`, `TransientError` "malformed_data" or "schema_mismatch" otherwise (another try may do better).
     """
     try:
         data = json.loads(text)
@@ -30,17 +31,29 @@ def read_structured(provider: str, text: str, schema: Mapping[str, Any], *, trun
 
 
 def _conform(provider: str, data: Any, schema: Mapping[str, Any]) -> None:
-    # jsonschema takes a tenth of a second to import; only structured calls need it.
-    import jsonschema  # noqa: PLC0415
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
     from jsonschema.exceptions import best_match  # noqa: PLC0415
 
-    cls = jsonschema.Draft202012Validator
-    try:
-        cls.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise RefusedError("bad_schema", provider, f"the JSON schema is invalid: {error.message[:_SHOWN]}") from None
-    fault = best_match(cls(schema).iter_errors(data))
+    fault = best_match(Draft202012Validator(schema).iter_errors(data))
     if fault is not None:
         raise TransientError(
             "schema_mismatch", provider, f"the answer breaks the schema at {fault.json_path}: {fault.message[:_SHOWN]}"
         )
+
+
+async def check_schema(provider: str, schema: Mapping[str, Any] | None) -> None:
+    """Raises `RefusedError` "bad_schema" for a schema that is none, before a call is paid for.
+
+    Works on a thread: jsonschema takes a tenth of a second to import, and only structured calls need it.
+    """
+    if schema is not None:
+        await asyncio.to_thread(_check, provider, schema)
+
+
+def _check(provider: str, schema: Mapping[str, Any]) -> None:
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise RefusedError("bad_schema", provider, f"the JSON schema is invalid: {error.message[:_SHOWN]}") from None

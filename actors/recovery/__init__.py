@@ -1,5 +1,6 @@
 """The emergent fallback: other ways to the result of a step that has failed."""
 
 from actors.recovery.messages import FindAnotherWay, GaveUp, Recovered, Tried
+from actors.recovery.rescue import EmergentFallbackActor, ExperienceUnavailable
 
-__all__ = ["FindAnotherWay", "GaveUp", "Recovered", "Tried"]
+__all__ = ["EmergentFallbackActor", "ExperienceUnavailable", "FindAnotherWay", "GaveUp", "Recovered", "Tried"]

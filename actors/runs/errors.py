@@ -1,12 +1,12 @@
 """What the runs' dispatcher refuses, and why.
 
-    RunError                     a stable `code`
-    ├── KillSwitchedError        a kill switch forbids it; carries the switch
-    ├── TooManyRunsError         the node has no room for another live run
-    ├── NoSuchRunError           nobody knows this run (also a LookupError)
-    ├── RunStillRunningError     it did not end in the time the caller gave (also a TimeoutError)
-    ├── RunNotStartedError       its actors could not be started; the run is recorded as failed
-    └── RunSuspendedError        the node is stopping; the run goes on when it starts again
+RunError                     a stable `code`
+├── KillSwitchedError        a kill switch forbids it; carries the switch
+├── TooManyRunsError         the node has no room for another live run
+├── NoSuchRunError           nobody knows this run (also a LookupError)
+├── RunStillRunningError     it did not end in the time the caller gave (also a TimeoutError)
+├── RunNotStartedError       its actors could not be started; the run is recorded as failed
+└── RunSuspendedError        the node is stopping; the run goes on when it starts again
 """
 
 from __future__ import annotations

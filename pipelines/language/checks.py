@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .diagnostics import Path, key_path_text, nearest
@@ -47,11 +47,13 @@ class Finding:
     fix: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Names:
     """What a reference may mean at one place of a pipeline."""
 
     steps: set[str]
+    functions: frozenset[str]
+    files: frozenset[str] | None
     variables: frozenset[str]
     inputs: frozenset[str]
     global_vars: frozenset[str]
@@ -63,14 +65,15 @@ def check_pipeline(pipeline: Pipeline, known_pipelines: Iterable[str] | None) ->
     findings: list[Finding] = []
     names = Names(
         steps={step.name for step in pipeline.steps},
+        functions=frozenset(pipeline.gemini_functions),
+        files=None if known_pipelines is None else frozenset(known_pipelines),
         variables=frozenset(pipeline.variables).union(*(written_variables(step) for step in pipeline.steps)),
         inputs=frozenset(pipeline.inputs),
         global_vars=frozenset(pipeline.global_vars),
     )
     _check_names(pipeline.steps, ("steps",), {}, findings)
-    known = None if known_pipelines is None else frozenset(known_pipelines)
     for index, step in enumerate(pipeline.steps):
-        _check_step(step, ("steps", index), pipeline, names, known, findings)
+        _check_step(step, ("steps", index), names, findings)
     _check_cycles(pipeline.dependency_graph, pipeline.steps, ("steps",), findings)
     _check_outputs(pipeline, names.steps, findings)
     return findings
@@ -95,14 +98,7 @@ def _check_names(steps: Sequence[BaseStep], at: Path, seen: dict[str, Path], fin
             _check_names(step.steps, (*key, "steps"), dict(seen), findings)
 
 
-def _check_step(
-    step: BaseStep,
-    at: Path,
-    pipeline: Pipeline,
-    names: Names,
-    known: frozenset[str] | None,
-    findings: list[Finding],
-) -> None:
+def _check_step(step: BaseStep, at: Path, names: Names, findings: list[Finding]) -> None:
     _check_references(step, at, names, findings)
     _check_depends_on(step, at, names, findings)
     match step:
@@ -113,22 +109,20 @@ def _check_step(
             _check_operations(step, at, findings)
         case GeminiStep():
             for index, function in enumerate(step.functions):
-                if function not in pipeline.gemini_functions:
-                    fix = _fix(function, pipeline.gemini_functions, "declare it under gemini_functions")
+                if function not in names.functions:
+                    fix = _fix(function, names.functions, "declare it under gemini_functions")
                     message = f"there is no function '{function}'"
                     findings.append(Finding("missing_function", (*at, "functions", index), message, fix=fix))
         case PipelineStep():
-            _check_nested(step, at, names, known, findings)
+            _check_nested(step, at, names.files, findings)
         case ForLoopStep():
-            inner = Names(
-                names.steps | {each.name for each in step.steps},
-                names.variables,
-                names.inputs,
-                names.global_vars,
-                names.iterators | {step.iterator},
+            inner = replace(
+                names,
+                steps=names.steps | {each.name for each in step.steps},
+                iterators=names.iterators | {step.iterator},
             )
             for index, each in enumerate(step.steps):
-                _check_step(each, (*at, "steps", index), pipeline, inner, known, findings)
+                _check_step(each, (*at, "steps", index), inner, findings)
         case _:
             pass
     _check_claude_options(step, at, findings)
@@ -250,9 +244,7 @@ def _check_operations(step: DataTransformStep, at: Path, findings: list[Finding]
             )
 
 
-def _check_nested(
-    step: PipelineStep, at: Path, names: Names, known: frozenset[str] | None, findings: list[Finding]
-) -> None:
+def _check_nested(step: PipelineStep, at: Path, known: frozenset[str] | None, findings: list[Finding]) -> None:
     file = step.pipeline_file
     if file is not None and known is not None and not is_template(file) and file not in known:
         message = f"there is no pipeline file '{file}'"

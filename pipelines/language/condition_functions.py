@@ -142,6 +142,18 @@ def _average(values: JsonValue) -> float:
     return sum(numbers) / len(numbers) if numbers else 0
 
 
+def _sum(values: JsonValue) -> Any:
+    return sum(_numbers(values))
+
+
+def _is_empty(value: JsonValue) -> bool:
+    return value is None or (isinstance(value, str | list | dict) and not value)
+
+
+def _exists(value: JsonValue) -> bool:
+    return value is not None
+
+
 def _starts(text: JsonValue, prefix: JsonValue) -> bool:
     return isinstance(text, str) and isinstance(prefix, str) and text.startswith(prefix)
 
@@ -164,13 +176,13 @@ FUNCTIONS: Final[dict[str, tuple[int, int | None, Callable[..., Any]]]] = {
     "lower": (1, 1, _textual(str.lower)),
     "upper": (1, 1, _textual(str.upper)),
     "trim": (1, 1, _textual(str.strip)),
-    "sum": (1, 1, lambda values: sum(_numbers(values))),
+    "sum": (1, 1, _sum),
     "average": (1, 1, _average),
     "min": (1, None, _extreme(min)),
     "max": (1, None, _extreme(max)),
-    "isEmpty": (1, 1, lambda value: value is None or value in ("", [], {})),
-    "empty": (1, 1, lambda value: value is None or value in ("", [], {})),
-    "exists": (1, 1, lambda value: value is not None),
+    "isEmpty": (1, 1, _is_empty),
+    "empty": (1, 1, _is_empty),
+    "exists": (1, 1, _exists),
     "days": (1, 1, _seconds(86400)),
     "hours": (1, 1, _seconds(3600)),
     "minutes": (1, 1, _seconds(60)),

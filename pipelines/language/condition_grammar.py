@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any, cast
 
 from lark import Lark, Token, Tree
 
@@ -71,10 +72,10 @@ TEMPLATE: /\x01\d+\x01/
 
 
 @cache
-def _parser() -> Lark:
+def _parser() -> Any:
     return Lark(GRAMMAR, parser="lalr", lexer="contextual", propagate_positions=True, maybe_placeholders=False)
 
 
 def parse_condition(text: str) -> Tree[Token]:
     """The tree of `text`; raises lark's `UnexpectedInput`."""
-    return _parser().parse(text)
+    return cast("Tree[Token]", _parser().parse(text))

@@ -122,7 +122,7 @@ def compile_condition(text: str) -> CompiledCondition:
 
 def _syntax_message(error: UnexpectedInput, source: str) -> str:
     position = error.pos_in_stream
-    at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+    at_end = isinstance(error, UnexpectedToken) and cast(Token, cast(Any, error).token).type == "$END"
     if at_end or position is None or not 0 <= position < len(source):
         return "the condition ends too early"
     return f"cannot read the condition at character {position + 1}: {source[position : position + 20]!r}"

@@ -25,7 +25,7 @@ _INPUT_TYPES: Final = {
 
 def canonical_pipeline(raw: JsonMap, fallback_name: str | None = None) -> JsonMap:
     """The canonical map of a pipeline whose `workflow:` wrapper is already off."""
-    result = {key: value for key, value in raw.items() if value is not None}
+    result: JsonMap = {key: value for key, value in raw.items() if value is not None}
     for key in ("name", "description", "version"):
         if isinstance(result.get(key), int | float) and not isinstance(result.get(key), bool):
             result[key] = str(result[key])
@@ -98,9 +98,8 @@ def _common_habits(step: JsonMap) -> None:
         if isinstance(seconds, int | float) and not isinstance(seconds, bool) and "timeout_s" not in step:
             step["timeout_s"] = seconds * factor
             del step[key]
-    if isinstance(step.get("continue_on_error"), bool):
-        if step.pop("continue_on_error"):
-            step.setdefault("on_error", "continue")
+    if isinstance(step.get("continue_on_error"), bool) and step.pop("continue_on_error"):
+        step.setdefault("on_error", "continue")
     attempts = step.get("retry")
     if isinstance(attempts, int) and not isinstance(attempts, bool):
         step["retry"] = {"max_attempts": attempts}

@@ -115,11 +115,12 @@ class LinearPattern:
                     raise UnsafePatternError("flags inside a group are not supported; put them at the start")
                 return self._sequence(argument[3], after)
             case "MAX_REPEAT" | "MIN_REPEAT":
-                return self._repeat(*argument, after)
+                return self._repeat(argument, after)
             case _:
                 raise UnsafePatternError(f"{operation.lower()} needs backtracking and is not supported")
 
-    def _repeat(self, least: int, most: int, items: Any, after: int) -> int:
+    def _repeat(self, repetition: tuple[int, Any, Any], after: int) -> int:
+        least, most, items = repetition
         if most == int(_constants.MAXREPEAT):
             turn = self._state(None, None, ())
             self._next[turn] = (self._sequence(items, turn), after)

@@ -174,16 +174,44 @@ def _flat(arguments: tuple[Any, ...]) -> list[int | float]:
     return [_number(each) for each in (cast("list[Any]", only) if isinstance(only, list) else arguments)]
 
 
+def _add(left: Any, right: Any) -> int | float:
+    return _number(left) + _number(right)
+
+
+def _subtract(left: Any, right: Any) -> int | float:
+    return _number(left) - _number(right)
+
+
+def _multiply(left: Any, right: Any) -> int | float:
+    return _number(left) * _number(right)
+
+
+def _floor(value: Any) -> int:
+    return math.floor(_number(value))
+
+
+def _ceil(value: Any) -> int:
+    return math.ceil(_number(value))
+
+
+def _max(*values: Any) -> int | float:
+    return max(_flat(values))
+
+
+def _min(*values: Any) -> int | float:
+    return min(_flat(values))
+
+
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
-    "add": lambda left, right: _number(left) + _number(right),
-    "subtract": lambda left, right: _number(left) - _number(right),
-    "multiply": lambda left, right: _number(left) * _number(right),
+    "add": _add,
+    "subtract": _subtract,
+    "multiply": _multiply,
     "divide": _divide,
-    "max": lambda *values: max(_flat(values)),
-    "min": lambda *values: min(_flat(values)),
+    "max": _max,
+    "min": _min,
     "round": _round,
-    "floor": lambda value: math.floor(_number(value)),
-    "ceil": lambda value: math.ceil(_number(value)),
+    "floor": _floor,
+    "ceil": _ceil,
     "range": _limited_range,
 }
 
@@ -225,6 +253,11 @@ def _string(value: Any) -> str:
     return str(value) if isinstance(value, Undefined) else to_text(value)
 
 
+def _replace_all(table: Any, entries: dict[str, Any]) -> None:
+    table.clear()
+    table.update(entries)
+
+
 def make_sandbox(finalize: Callable[[Any], Any]) -> Sandbox:
     """An environment with the functions and filters of the language only."""
     sandbox = Sandbox(
@@ -237,9 +270,10 @@ def make_sandbox(finalize: Callable[[Any], Any]) -> Sandbox:
         comment_end_string="\x00#}",
         cache_size=0,
     )
-    sandbox.globals = dict(_FUNCTIONS)
-    sandbox.filters = {
-        **{name: sandbox.filters[name] for name in _FILTERS},
+    keep: dict[str, Any] = {name: sandbox.filters[name] for name in _FILTERS}
+    _replace_all(sandbox.globals, dict(_FUNCTIONS))
+    filters: dict[str, Any] = {
+        **keep,
         **{name: _text_filter(name, function) for name, function in _TEXT_FILTERS.items()},
         "join": _join,
         "replace": _replace,
@@ -247,4 +281,5 @@ def make_sandbox(finalize: Callable[[Any], Any]) -> Sandbox:
         "tojson": _tojson,
         "fromjson": json.loads,
     }
+    _replace_all(sandbox.filters, filters)
     return sandbox

@@ -148,7 +148,7 @@ class _Rewriter:
         if name == "file":
             self._reading.files.append(first.value)
         else:
-            self._reading.paths.append(("steps", first.value))
+            self._reading.paths.append(("loop",) if first.value == "loop" else ("steps", first.value))
 
 
 def _call(function: str, arguments: list[nodes.Expr]) -> nodes.Call:

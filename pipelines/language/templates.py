@@ -89,7 +89,8 @@ def compile_template(text: str) -> CompiledTemplate:
 def _sandbox() -> Sandbox:
     sandbox = make_sandbox(_finalize)
     # Bound for each render through the context; present here so that the reader knows them as functions.
-    sandbox.globals["previous_response"] = sandbox.globals["file"] = _unbound
+    functions = cast("dict[str, Any]", sandbox.globals)
+    functions["previous_response"] = functions["file"] = _unbound
     return sandbox
 
 
@@ -189,11 +190,13 @@ def _bindings(scope: Scope) -> dict[str, Callable[..., Any]]:
         return value
 
     def previous(step: str, extract: str = "", strict: bool = True) -> str:
-        if step not in scope.steps:
-            raise SecurityError(describe_missing(("steps", step), scope))
-        text = previous_response(scope.steps[step], extract, strict)
+        root: Segments = ("loop",) if step == "loop" else ("steps", step)
+        result = scope.find(root)
+        if isinstance(result, Missing):
+            raise SecurityError(describe_missing(root, scope))
+        text = previous_response(result, extract, strict)
         if text is None:
-            raise SecurityError(describe_missing(("steps", step, *extract.split(".")), scope))
+            raise SecurityError(describe_missing((*root, *extract.split(".")), scope))
         return text
 
     def file(path: str) -> str:
@@ -201,9 +204,12 @@ def _bindings(scope: Scope) -> dict[str, Callable[..., Any]]:
             raise SecurityError(f"the file '{path}' of this prompt was not read")
         return scope.files[path]
 
+    def within_budget(values: Any) -> Any:
+        return bounded(values, budget)
+
     return {
         RESOLVE: resolve,
-        BOUNDED: lambda values: bounded(values, budget),
+        BOUNDED: within_budget,
         "previous_response": previous,
         "file": file,
     }
@@ -236,7 +242,7 @@ def _plain(value: Any) -> JsonValue:
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in cast("dict[Any, Any]", value).items()}
     if isinstance(value, list | tuple | range) or hasattr(value, "__next__") or hasattr(value, "__len__"):
-        return [_plain(each) for each in value]
+        return [_plain(each) for each in cast("list[Any]", value)]
     raise TypeError(f"a {type(value).__name__} is not a value of the language")
 
 

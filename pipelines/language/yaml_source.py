@@ -20,6 +20,8 @@ MAX_DEPTH: Final = 60
 MAX_NODES: Final = 50_000
 MAX_EXPANDED_NODES: Final = 100_000
 
+# PyYAML's stubs leave streams and events untyped; named once here.
+_YAML: Any = yaml
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"
 
@@ -68,7 +70,7 @@ def read_yaml(text: str | bytes, file: str) -> Document:
     source = _decode(text, file)
     try:
         _check_limits(source, file)
-        root = cast("yaml.Node | None", yaml.compose(source, Loader=_LOADER))
+        root = cast("yaml.Node | None", _YAML.compose(source, Loader=_LOADER))
     except yaml.YAMLError as error:
         raise InvalidPipelineError([_syntax(error, source, file)]) from error
     except RecursionError as error:
@@ -102,13 +104,13 @@ def _decode(text: str | bytes, file: str) -> str:
 
 def _check_limits(source: str, file: str) -> None:
     depth = nodes = 0
-    for event in yaml.parse(source, Loader=_LOADER):
+    for event in _YAML.parse(source, Loader=_LOADER):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         nodes += isinstance(event, yaml.NodeEvent)
-        mark = event.start_mark
+        mark: Any = event.start_mark
         if depth > MAX_DEPTH:
             raise InvalidPipelineError(
                 [_limit(file, mark.line + 1, mark.column + 1, f"nested deeper than {MAX_DEPTH} levels")]

@@ -61,6 +61,8 @@ def print_json(value: object) -> None:
 
 def detail_line(detail: Any) -> str:
     """One detail of an error answer as a line."""
+    if isinstance(detail, str):
+        return detail
     if isinstance(detail, dict):
         facts = cast("dict[str, Any]", detail)
         if "text" in facts:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from runtime.gateway.endpoint import Desk
 from runtime.gateway.problems import ApiError
-from runtime.gateway.runs import compile_definition
+from runtime.gateway.runs import check_inputs, compile_definition
 from runtime.gateway.schemas import EvolveBody
 from runtime.gateway.wire import WireResponse, to_wire
 
@@ -23,6 +23,7 @@ class EvolutionEndpoints:
         """POST /v1/evolutions: 202 with the evolution's id."""
         body = await self._desk.body(request, EvolveBody)
         pipeline = await compile_definition(body.definition, body.source)
+        check_inputs(pipeline, body.inputs)
         started = await self._desk.call(
             "breeding",
             StartEvolution(

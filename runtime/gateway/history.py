@@ -1,34 +1,34 @@
 """Keeps the progress events of recent runs, so that a client that comes late or reads slowly misses little.
 
-Clients hold a position in this history instead of a queue of their own: however slow a client is, it costs the node
-no memory. What has been let go by then shows as a gap, which the stream tells.
+Clients hold a position (the seq of the last event they got) instead of a queue of their own: however slow a client is,
+it costs the node no memory. What has been let go by then shows as a gap, which the stream tells.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from actors.runs import RunEvent
-
 from actors.kernel import Kernel
+from actors.runs import RunEvent
 
 EVENTS_PER_RUN = 4_096
 EVENTS_IN_ALL = 100_000
-TERMINAL = frozenset({"run_succeeded", "run_failed", "run_cancelled"})
 
 
 @dataclass(slots=True)
 class Track:
-    """One run's events, each with its number here (seq may begin again after a crash), and who waits for more."""
+    """One run's events in the order of their seq, and who waits for more."""
 
-    events: deque[tuple[int, RunEvent]] = field(
-        default_factory=lambda: deque[tuple[int, RunEvent]](maxlen=EVENTS_PER_RUN)
-    )
-    count: int = 0
+    events: deque[RunEvent] = field(default_factory=lambda: deque[RunEvent](maxlen=EVENTS_PER_RUN))
     waiting: set[asyncio.Event] = field(default_factory=set[asyncio.Event])
+
+    @property
+    def last_seq(self) -> int:
+        """The newest event's seq, or 0."""
+        return self.events[-1].seq if self.events else 0
 
 
 class EventHistory:
@@ -54,45 +54,42 @@ class EventHistory:
 
     def on_event(self, event: object) -> None:
         """Takes a `RunEvent`; any other event is not ours."""
-        if not isinstance(event, RunEvent):
-            return
-        track = self._tracks.get(event.run_id)
-        if track is None:
-            track = self._tracks[event.run_id] = Track()
-        before = len(track.events)
-        track.count += 1
-        track.events.append((track.count, event))
-        self._total += len(track.events) - before
-        self._tracks.move_to_end(event.run_id)
-        _wake(track)
-        while self._total > self._limit and len(self._tracks) > 1:
-            _, oldest = self._tracks.popitem(last=False)
-            self._total -= len(oldest.events)
-            _wake(oldest)
+        if isinstance(event, RunEvent):
+            self._keep(event.run_id, [event])
 
-    def since(self, run_id: str, position: int) -> list[tuple[int, RunEvent]]:
-        """The kept events of a run after `position` (0: all), oldest first."""
+    def add_older(self, run_id: str, events: Iterable[RunEvent]) -> None:
+        """Puts what another keeper remembers before what is known here; what is known already is left out."""
         track = self._tracks.get(run_id)
-        if track is None:
+        first = track.events[0].seq if track is not None and track.events else None
+        older = [event for event in events if first is None or event.seq < first]
+        if older:
+            known = list(track.events) if track is not None else []
+            if track is not None:
+                self._total -= len(track.events)
+                track.events.clear()
+            self._keep(run_id, [*older, *known])
+
+    def begins_at_first(self, run_id: str) -> bool:
+        """Whether the run's first event is still here."""
+        track = self._tracks.get(run_id)
+        return track is not None and bool(track.events) and track.events[0].seq <= 1
+
+    def since(self, run_id: str, seq: int) -> list[RunEvent]:
+        """The kept events of a run after `seq` (0: all), oldest first."""
+        track = self._tracks.get(run_id)
+        if track is None or track.last_seq <= seq:
             return []
-        newer: list[tuple[int, RunEvent]] = []
-        for entry in reversed(track.events):
-            if entry[0] <= position:
+        newer: list[RunEvent] = []
+        for event in reversed(track.events):
+            if event.seq <= seq:
                 break
-            newer.append(entry)
+            newer.append(event)
         newer.reverse()
         return newer
 
-    def position_of(self, run_id: str, seq: int) -> int:
-        """The position just after the last event with that `seq`, or 0."""
-        track = self._tracks.get(run_id)
-        if track is None:
-            return 0
-        return max((number for number, event in track.events if event.seq <= seq), default=0)
-
-    async def wait(self, run_id: str, position: int, timeout_s: float) -> None:
-        """Returns when there is something after `position`, when the history closes, or after `timeout_s`."""
-        if self.since(run_id, position):
+    async def wait(self, run_id: str, seq: int, timeout_s: float) -> None:
+        """Returns when there is something after `seq`, when the history closes, or after `timeout_s`."""
+        if self.since(run_id, seq):
             return
         track = self._tracks.setdefault(run_id, Track())
         woken = asyncio.Event()
@@ -106,6 +103,22 @@ class EventHistory:
             track.waiting.discard(woken)
             if not track.events and not track.waiting and self._tracks.get(run_id) is track:
                 del self._tracks[run_id]  # asked for, but nothing ever came
+
+    def _keep(self, run_id: str, events: Iterable[RunEvent]) -> None:
+        track = self._tracks.get(run_id)
+        if track is None:
+            track = self._tracks[run_id] = Track()
+        for event in events:
+            if event.seq > track.last_seq:
+                before = len(track.events)
+                track.events.append(event)
+                self._total += len(track.events) - before
+        self._tracks.move_to_end(run_id)
+        _wake(track)
+        while self._total > self._limit and len(self._tracks) > 1:
+            _, oldest = self._tracks.popitem(last=False)
+            self._total -= len(oldest.events)
+            _wake(oldest)
 
 
 def _wake(track: Track) -> None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun
+from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.killswitch import SwitchState
-from pipelines.language import InvalidPipelineError, Pipeline, load_pipeline
+from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun
+from pipelines.language import (
+    InvalidInputsError,
+    InvalidPipelineError,
+    Pipeline,
+    load_pipeline,
+    resolve_inputs,
+)
 from runtime.gateway.endpoint import Desk, whole_number
 from runtime.gateway.problems import ApiError
 from runtime.gateway.schemas import SubmitBody, ValidateBody
@@ -31,6 +39,7 @@ class RunEndpoints:
         """POST /v1/runs: 202 with the run's id, or with `wait` 200 with its outcome."""
         body = await self._desk.body(request, SubmitBody)
         pipeline = await compile_definition(body.definition, body.source)
+        check_inputs(pipeline, body.inputs)
         await self._admit(pipeline)
         workspace = await asyncio.to_thread(
             lambda: make_workspace(
@@ -128,6 +137,14 @@ async def compile_definition(definition: str, source: str) -> Pipeline:
         found = diagnostics(error)
         number = "one error" if len(found) == 1 else f"{len(found)} errors"
         raise ApiError(422, "invalid_pipeline", f"the pipeline has {number}.", found) from error
+
+
+def check_inputs(pipeline: Pipeline, inputs: Mapping[str, JsonValue]) -> None:
+    """Raises `ApiError` 422 when the inputs do not fit what the pipeline declares."""
+    try:
+        resolve_inputs(pipeline, inputs)
+    except InvalidInputsError as error:
+        raise ApiError(422, "invalid_inputs", f"{error}.", error.problems) from error
 
 
 def diagnostics(error: InvalidPipelineError) -> list[dict[str, Any]]:

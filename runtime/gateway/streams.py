@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from actors.kernel import KernelError
+from actors.runs import TERMINAL_KINDS, RunEvent, RunEvents
 from runtime.gateway.endpoint import Desk
-from runtime.gateway.history import TERMINAL
 from runtime.gateway.problems import ApiError
 from runtime.gateway.runs import find_run
 from runtime.gateway.wire import encode
@@ -31,42 +31,47 @@ class EventStream:
 
         Each has `id` (its seq), `event` (its kind) and JSON `data`. `Last-Event-ID` skips what the client has seen.
         A comment line every 10 s shows that the connection lives. `gap` says that events are no longer kept;
-        the stream closes after the run's last event.
+        the stream closes after the run's last event, and with `closing` when the socket closes before that.
         """
         run_id = request.path_params["run_id"]
         await find_run(self._desk, run_id)
+        if not self._desk.history.begins_at_first(run_id):
+            # This gateway began later than the run; the runs' own keeper may know more.
+            kept: tuple[RunEvent, ...] = await self._desk.call("runs", RunEvents(run_id))
+            self._desk.history.add_older(run_id, kept)
         seen = request.headers.get("last-event-id", "")
-        position = self._desk.history.position_of(run_id, int(seen)) if re.fullmatch(r"\d{1,15}", seen) else 0
+        after = int(seen) if re.fullmatch(r"\d{1,15}", seen) else 0
         return StreamingResponse(
-            self._stream(run_id, position),
+            self._stream(run_id, after),
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )
 
-    async def _stream(self, run_id: str, position: int) -> AsyncIterator[str]:
+    async def _stream(self, run_id: str, after: int) -> AsyncIterator[str]:
         history = self._desk.history
         yield ": evopipe\n\n"
         while not self._desk.closing.is_set():
-            entries = history.since(run_id, position)
-            for number, event in entries:
-                if number > position + 1:
-                    yield frame("gap", {"run_id": run_id, "missed": number - position - 1})
-                position = number
+            events = history.since(run_id, after)
+            for event in events:
+                if event.seq > after + 1:
+                    yield frame("gap", {"run_id": run_id, "missed": event.seq - after - 1})
+                after = event.seq
                 yield frame(event.kind, event, event.seq)
-                if event.kind in TERMINAL:
+                if event.kind in TERMINAL_KINDS:
                     return
-            if not entries:
-                # Not only after events: what ended before this gateway began has left none.
-                ended = await self._ended(run_id)
-                if ended is not None and not history.since(run_id, position):
-                    yield ended
-                    return
-                await history.wait(run_id, position, self._heartbeat_s)
-                if not history.since(run_id, position):
-                    yield ": alive\n\n"
+            if events:
+                continue
+            ended = await self._ended(run_id)
+            if ended is not None and not history.since(run_id, after):
+                yield ended
+                return
+            await history.wait(run_id, after, self._heartbeat_s)
+            if not history.since(run_id, after):
+                yield ": alive\n\n"
         yield frame("closing", {"run_id": run_id, "reason": "the node's socket closes; the run goes on or resumes"})
 
     async def _ended(self, run_id: str) -> str | None:
+        """The last event of a run that ended before anybody here listened."""
         try:
             known = await find_run(self._desk, run_id)
         except (ApiError, KernelError):
@@ -74,7 +79,8 @@ class EventStream:
         status = str(known.get("status"))
         if status not in ENDED:
             return None
-        return frame(f"run_{status}", {"run_id": run_id, "kind": f"run_{status}", "data": {}})
+        facts = {"run_id": run_id, "kind": f"run_{status}", "step": None, "data": {"error": known.get("error")}}
+        return frame(f"run_{status}", facts)
 
 
 def frame(kind: str, data: object, seq: int | None = None) -> str:

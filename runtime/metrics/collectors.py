@@ -56,7 +56,7 @@ class NodeMetrics:
         self._provider = BoundedLabel(20)
         self._supervisor = BoundedLabel(60)
         self._actor_class = BoundedLabel(80)
-        self._in_flight: set[str] = set()
+        self._in_flight: dict[str, str] = {}  # run id -> pipeline label
         self._paused: set[str] = set()
         self._make_run_metrics()
         self._make_provider_metrics()
@@ -123,7 +123,7 @@ class NodeMetrics:
         if kind in RUN_ENDS:
             self._observe_run_end(event.run_id, RUN_ENDS[kind], data)
         elif kind in RUN_BEGINNINGS:
-            self._in_flight.add(event.run_id)
+            self._in_flight[event.run_id] = self._pipeline_of(event.run_id, data)
             if kind == "run_paused":
                 self._paused.add(event.run_id)
             else:
@@ -141,11 +141,16 @@ class NodeMetrics:
             self._fallbacks.labels(FALLBACK_ENDS[kind]).inc()
 
     def _observe_run_end(self, run_id: str, status: str, data: Mapping[str, Any]) -> None:
-        self._in_flight.discard(run_id)
+        self._runs.labels(self._pipeline_of(run_id, data), status).inc()
+        self._in_flight.pop(run_id, None)
         self._paused.discard(run_id)
-        self._runs.labels(self._pipeline(data.get("pipeline")), status).inc()
         if (seconds := duration(data)) is not None:
             self._run_seconds.labels(status).observe(seconds)
+
+    def _pipeline_of(self, run_id: str, data: Mapping[str, Any]) -> str:
+        """The run's pipeline, from this event or from an earlier one of the run."""
+        name = data.get("pipeline")
+        return self._pipeline(name) if name else self._in_flight.get(run_id, UNKNOWN)
 
     # ---- providers -----------------------------------------------------------------------------------------
 

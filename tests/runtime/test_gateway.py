@@ -53,13 +53,28 @@ def test_the_socket_and_its_directory_are_the_owners_alone() -> None:
 def test_a_submitted_run_is_accepted_with_an_id() -> None:
     async def main() -> None:
         async with gateway() as g:
-            answer = await g.client.post("/v1/runs", json=body(inputs={"topic": "x"}, idempotency_key="k"))
+            definition = PIPELINE + "inputs: {topic: {type: string}}\n"
+            answer = await g.client.post(
+                "/v1/runs", json={"definition": definition, "inputs": {"topic": "x"}, "idempotency_key": "k"}
+            )
             assert answer.status_code == 202, answer.text
             (request,) = g.seen.submitted
             assert answer.json()["run_id"] == request.run_id
             assert request.inputs == {"topic": "x"}
             assert request.idempotency_key == "k"
             assert Path(request.workspace).is_dir()
+
+    run(main())
+
+
+def test_inputs_that_do_not_fit_are_refused_with_the_nearest_name() -> None:
+    async def main() -> None:
+        async with gateway() as g:
+            definition = PIPELINE + "inputs: {topic: {type: string}}\n"
+            answer = await g.client.post("/v1/runs", json={"definition": definition, "inputs": {"topik": "x"}})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_inputs")
+            assert "did you mean 'topic'" in answer.text
+            assert g.seen.submitted == []
 
     run(main())
 

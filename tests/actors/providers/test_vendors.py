@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
+from pydantic import SecretStr
+
 from actors.providers import (
     Answer,
     PriceList,
@@ -21,8 +23,6 @@ from actors.providers import (
     UnavailableError,
     Usage,
 )
-from pydantic import SecretStr
-
 from tests.actors.providers.vendor import VENDORS, Vendor
 from tests.support import run
 from tests.wire import (
@@ -126,7 +126,9 @@ def test_a_schema_brings_data_that_conforms(vendor: Vendor) -> None:
         "required": ["title", "score"],
     }
     answer = answered(vendor, Request("extract", json_schema=schema))
-    assert answer.data == {"title": "text", "score": 1, "tags": ["text"]}
+    assert answer.data["title"] == "text"
+    assert answer.data["score"] in (0, 1)
+    assert answer.data["tags"] == ["text"]
 
 
 @each_vendor
@@ -156,10 +158,11 @@ def test_text_cut_off_at_max_tokens_is_an_answer_that_says_so(vendor: Vendor) ->
 @each_vendor
 def test_an_invalid_schema_is_refused(vendor: Vendor) -> None:
     async def main() -> None:
-        async with talking(vendor) as (provider, _):
+        async with talking(vendor) as (provider, server):
             with pytest.raises(RefusedError) as caught:
                 await provider.complete(Request("x", json_schema={"type": "nonsense"}))
             assert caught.value.code == "bad_schema"
+            assert not server.calls
 
     run(main())
 
@@ -271,7 +274,6 @@ def test_a_vendor_that_is_not_there_is_transient(vendor: Vendor) -> None:
 def test_a_silent_vendor_ends_at_the_deadline_and_the_connection_is_closed(vendor: Vendor) -> None:
     async def main() -> ProviderError:
         async with talking(vendor, Silent()) as (provider, server):
-            await provider.complete(Request("warm up")) if not server.queue else None
             with pytest.raises(TransientError) as caught:
                 await provider.complete(Request("x", timeout_s=3.0))
             await asyncio.wait_for(server.gone.wait(), 5)
@@ -365,8 +367,7 @@ def test_a_key_of_the_environment_is_not_used_behind_our_back(vendor: Vendor, mo
     for name in ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.setenv(name, CANARY)
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
-    with pytest.MonkeyPatch.context():
-        assert answered(vendor, Request("hello")).text == "You said: hello"
+    assert answered(vendor, Request("hello")).text == "You said: hello"
 
 
 @each_vendor

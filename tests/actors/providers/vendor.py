@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from actors.providers import PROVIDERS, Provider, ProviderOptions
 from pydantic import SecretStr
+
+from actors.providers import PROVIDERS, Provider, ProviderOptions
 
 
 @dataclass(frozen=True, slots=True)

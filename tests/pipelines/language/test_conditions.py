@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from typing import Any
@@ -100,7 +101,7 @@ def test_a_condition_holds_or_not(condition: Any, expected: bool) -> None:
         ({"and": "x"}, "one key"),
         (7, "expected text"),
         ("{{ ''.__class__ }}", "Python"),
-        ("(" * 4000 + "a" + ")" * 4000, "deeply"),
+        ("not " * 2000 + "a", "deeply"),
     ],
 )
 def test_a_condition_that_means_nothing_is_an_error(condition: Any, says: str) -> None:
@@ -159,7 +160,7 @@ def test_a_pattern_that_needs_backtracking_or_too_much_room_is_refused(pattern: 
                 ".*",
                 "|",
             ]
-        ),  # fmt: skip
+        ),
         max_size=8,
     ),
     st.text(alphabet="abAB01 \n_c.", max_size=12),
@@ -172,7 +173,5 @@ def test_patterns_find_what_python_finds(parts: list[str], text: str, flags: str
 
 @given(st.text(alphabet="ab.n()[]'\"<>=!+-*/%@{} 1&|,", max_size=30))
 def test_any_text_is_a_condition_or_a_condition_error(text: str) -> None:
-    try:
+    with contextlib.suppress(ConditionError):
         evaluate(text, SCOPE)
-    except ConditionError:
-        pass

@@ -137,6 +137,18 @@ def test_the_content_hash_ignores_layout_and_sees_meaning() -> None:
     assert one.content_hash == two.content_hash != three.content_hash
 
 
+def test_a_changed_copy_has_its_own_hash_and_graph() -> None:
+    pipeline = load_pipeline(GENESIS)
+    assert pipeline.content_hash and dependencies(pipeline) and pipeline.implied_inputs
+    shorter = pipeline.model_copy(update={"steps": pipeline.steps[:1]})
+    assert shorter.content_hash != pipeline.content_hash
+    assert set(dependencies(shorter)) == {"analyze_requirements"}
+
+
+def test_the_schema_can_be_exported_for_editors() -> None:
+    assert "ClaudeExtractStep" in Pipeline.model_json_schema()["$defs"]
+
+
 def test_all_errors_come_at_once_with_line_column_and_key_path() -> None:
     found = findings("""\
 name: bad
@@ -234,7 +246,9 @@ def test_a_reference_to_what_is_not_there_is_found_before_the_run(step: str) -> 
 def test_a_data_source_that_is_not_there_is_found_before_the_run(source: str) -> None:
     text = f'name: x\nsteps:\n  - {{name: a, type: data_transform, input_source: "{source}", operations: []}}\n'
     assert only(text).key_path == "steps[0].input_source"
-    loop = f'name: x\nsteps:\n  - name: a\n    type: for_loop\n    data_source: "{source}"\n    steps: [{{name: b, type: test_echo}}]'
+    loop = (
+        f'name: x\nsteps: [{{name: a, type: for_loop, data_source: "{source}", steps: [{{name: b, type: test_echo}}]}}]'
+    )
     assert only(loop).key_path == "steps[0].data_source"
 
 

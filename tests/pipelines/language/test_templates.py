@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -58,6 +59,7 @@ SCOPE = Scope(
         ("{{ previous_response('llm', 'k') }}", "[\n  1\n]"),
         ("{{ previous_response('llm', 'gone', false) }}", ""),
         ("{{previous_response:st.n}}", "3"),
+        ("{{ previous_response('loop', 'word.id') }}", "7"),
         ("{{ file('notes.md') }}", "the notes"),
         ("{{ inputs.words.length }}", 2),
         ("keeps # and {#anchor}", "keeps # and {#anchor}"),
@@ -95,7 +97,7 @@ def test_text_is_text_even_when_the_value_is_a_structure() -> None:
     ],
 )
 def test_what_cannot_be_rendered_is_an_error_that_says_why(template: str, says: str) -> None:
-    with pytest.raises(TemplateError, match=".*") as caught:
+    with pytest.raises(TemplateError) as caught:
         render(template, SCOPE)
     assert says in caught.value.reason
 
@@ -138,7 +140,7 @@ def test_nothing_of_python_can_be_reached(template: str) -> None:
         "{{ 'a' * 999999999 }}",
         "{{ [1] * 999999999 }}",
         "{{ range(999999999) }}",
-        "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}{% endfor %}{% endfor %}{% endfor %}",
+        "{% for a in range(99) %}{% for b in range(99) %}{% for c in range(99) %}{% endfor %}{% endfor %}{% endfor %}",
         "{{ '%999999999d' % 1 }}",
         "{{ 'a' | replace('a', 'b' * 99999) | replace('b', 'c' * 99999) }}",
         "{{ range(1000) | join('a' * 99999) }}",
@@ -194,7 +196,5 @@ def test_a_whole_expression_keeps_any_value_and_text_holds_it_as_json(value: Any
 
 @given(st.text(alphabet="{}%# .ab|()'\"[]_-+*", max_size=40))
 def test_any_text_renders_or_fails_with_a_template_error(text: str) -> None:
-    try:
+    with contextlib.suppress(TemplateError):
         render(text, SCOPE)
-    except TemplateError:
-        pass

@@ -100,17 +100,17 @@ def test_runs_are_counted_from_their_acceptance_to_their_end() -> None:
         async with node() as n:
             publish = n.kernel.events.publish
             for run_id in ("r1", "r2", "r3"):
-                publish(event("run_accepted", run_id))
+                publish(event("run_accepted", run_id, pipeline="digest"))
                 publish(event("run_started", run_id))
             publish(event("run_resumed", "r3"))
             publish(event("run_paused", "r2"))
-            publish(event("run_succeeded", "r1", pipeline="digest", duration_s=0.7))
+            publish(event("run_succeeded", "r1", duration_s=0.7))
             samples = await n.scrape()
             assert value(samples, "evopipe_runs_in_flight") == 2
             assert value(samples, "evopipe_runs_paused") == 1
             assert value(samples, "evopipe_runs_total", pipeline="digest", status="succeeded") == 1
             assert value(samples, "evopipe_run_duration_seconds_sum", status="succeeded") == 0.7
-            publish(event("run_cancelled", "r2", pipeline="digest"))
+            publish(event("run_cancelled", "r2"))
             publish(event("run_failed", "r3", pipeline="digest"))
             samples = await n.scrape()
             assert value(samples, "evopipe_runs_in_flight") == 0

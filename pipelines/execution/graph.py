@@ -1,0 +1,55 @@
+"""The graph of a list of steps, in the form in which progress is counted: who waits for how many, and who for me."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from pipelines.language import ForLoopStep, Pipeline, Step, dependencies
+
+
+class Graph:
+    """Immutable. `waits` says how many steps each one waits for, `dependents` who waits for it, in textual order."""
+
+    __slots__ = ("dependents", "first", "steps", "waits")
+
+    def __init__(self, steps: tuple[Step, ...], edges: Mapping[str, frozenset[str]]) -> None:
+        self.steps: Mapping[str, Step] = {step.name: step for step in steps}
+        self.waits: Mapping[str, int] = {name: len(edges[name]) for name in self.steps}
+        dependents: dict[str, list[str]] = {name: [] for name in self.steps}
+        for name in self.steps:
+            for other in edges[name]:
+                dependents[other].append(name)
+        self.dependents: Mapping[str, tuple[str, ...]] = {name: tuple(each) for name, each in dependents.items()}
+        self.first: tuple[str, ...] = tuple(name for name, count in self.waits.items() if count == 0)
+
+
+def graph_of_loop(step: ForLoopStep) -> Graph:
+    """The graph of a loop's body."""
+    return Graph(step.steps, dependencies(step))
+
+
+def graph_of(pipeline: Pipeline) -> Graph:
+    """The graph of a checked pipeline. The same content is worked out once, however many runs it has."""
+    return _cached(_ByContent(pipeline))
+
+
+class _ByContent:
+    """A pipeline compared by its content hash, because its own comparison would walk the whole definition."""
+
+    __slots__ = ("hash", "pipeline")
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.hash = pipeline.content_hash
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByContent) and other.hash == self.hash
+
+
+@lru_cache(maxsize=512)
+def _cached(key: _ByContent) -> Graph:
+    return Graph(key.pipeline.steps, dependencies(key.pipeline))

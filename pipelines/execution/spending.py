@@ -1,0 +1,53 @@
+"""Adding up what steps spent, from results alone, so that a resumed run counts the same as one that never stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+
+from pydantic import JsonValue
+
+
+class Spending:
+    """A sum of tokens and money. `cost_usd` is None until a result says a cost."""
+
+    __slots__ = ("cost", "input_tokens", "output_tokens")
+
+    def __init__(self) -> None:
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.cost: Decimal | None = None
+
+    def add(self, result: JsonValue) -> None:
+        """Counts one step's result; results without `usage` count nothing."""
+        if not isinstance(result, Mapping) or "usage" not in result:
+            return
+        usage = result["usage"]
+        if isinstance(usage, Mapping):
+            self.input_tokens += _count(usage.get("input_tokens"))
+            self.output_tokens += _count(usage.get("output_tokens"))
+        cost = result.get("cost_usd")
+        if isinstance(cost, str | int | float) and not isinstance(cost, bool):
+            try:
+                self.cost = (self.cost or Decimal(0)) + Decimal(str(cost))
+            except InvalidOperation:
+                return  # a step's own data under a provider's key; not money
+
+    def add_all(self, results: Iterable[JsonValue]) -> None:
+        """Counts several results."""
+        for result in results:
+            self.add(result)
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Tokens by direction."""
+        return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
+
+    @property
+    def cost_usd(self) -> str | None:
+        """The money as decimal text."""
+        return None if self.cost is None else str(self.cost)
+
+
+def _count(value: JsonValue) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

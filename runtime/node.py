@@ -1,0 +1,190 @@
+"""`Node`: a kernel, the supervision tree on it, and what the daemon and the gateway ask of both.
+
+Made inside the running loop. `start` returns when the whole tree is up; when the root supervisor gives up, the node
+asks for its own shutdown with the reason, so that systemd (or whoever started it) starts a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from actors.journal import SqliteFile
+from actors.kernel import ActorRef, ChildSpec, Kernel, LoopWatchdog
+from actors.killswitch import KillView, TriggerSwitch
+from actors.providers import PROVIDERS, PriceList, ProviderOptions, provider_children
+from runtime.gateway import SocketServer
+from runtime.log_events import log_lifecycle
+from runtime.metrics import MetricsAddress, MetricsServer, NodeMetrics
+from runtime.settings import Settings, VendorSettings, shipped_text
+from runtime.shutdown import ShutdownRequest
+from supervisors import Supervisor, snapshot
+from supervisors.tree import NodeParts, node_tree
+
+STOP_WAIT_S = 8.0
+
+_log = logging.getLogger("evopipe.node")
+
+
+class Node:
+    """One node. Use `start`, then `drain` and `stop`, each once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.shutdown = ShutdownRequest()
+        self.kernel = Kernel(rng=random.Random())
+        self.kill_view = KillView()
+        self.metrics = NodeMetrics(self.kernel, self.kill_view)
+        self._root: ActorRef[Supervisor] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._started_at = 0.0
+        self._metrics_address: tuple[str, int] | None = None
+        self._detach = [self.metrics.attach(), log_lifecycle(self.kernel.events)]
+        self._draining = False
+
+    # ---- life ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Starts the tree. Raises `StartError` with the first child's reason; then nothing is left running."""
+        self._root = await self.kernel.spawn(
+            Supervisor,
+            node_tree(self._parts()),
+            name="node",
+            strategy="rest_for_one",
+            max_restarts=3,
+            max_seconds=30.0,
+        )
+        self._started_at = self.kernel.clock.now()
+        if self.settings.metrics.enabled:
+            self._metrics_address = await self.kernel.ref("metrics_server").call(MetricsAddress())
+        self._watching = asyncio.get_running_loop().create_task(self._watch(self._root), name="node-watch")
+
+    async def drain(self, timeout_s: float) -> None:
+        """Lets no new runs in and waits at most `timeout_s` for the live ones. What is left resumes at the next start."""
+        self._draining = True
+        await self.kernel.ref("runs").call(self._drain_message(timeout_s), timeout_s=timeout_s + 1.0)
+
+    async def stop(self) -> None:
+        """Stops the tree in reverse order. Unfinished runs stay in the journal and are resumed by the next node."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self.kernel.shutdown(STOP_WAIT_S)
+        for detach in self._detach:
+            detach()
+
+    async def reload(self, settings: Settings) -> None:
+        """Takes over what can change while the node runs: the limits of requests and draining, and logging.
+
+        Providers, routes, paths and ports need a restart; what differs there is said in the log.
+        """
+        fixed = [
+            name
+            for name in ("state_dir", "socket_path", "metrics", "providers", "routes", "journal")
+            if getattr(settings, name) != getattr(self.settings, name)
+        ]
+        if fixed:
+            _log.warning("these settings changed and need a restart to take effect: %s", ", ".join(fixed))
+        keep = {name: getattr(self.settings, name) for name in fixed}
+        self.settings = settings.model_copy(update=keep)
+
+    async def trigger_node_switch(self, reason: str, who: str) -> None:
+        """Stops all work at once, until a person arms the node again."""
+        await self.kernel.ref("kill_board").call(TriggerSwitch("node", "", reason, who))
+
+    async def _watch(self, root: ActorRef[Supervisor]) -> None:
+        reason = await root.wait_exit()
+        self.shutdown.fail(f"the supervision tree ended: {reason}")
+
+    # ---- views ---------------------------------------------------------------------------------------------
+
+    async def tree(self) -> Mapping[str, object]:
+        """The live supervision tree."""
+        roots = snapshot(self.kernel)
+        named = [root for root in roots if root["name"] == "node"]
+        return named[0] if named else {"name": "node", "status": "starting", "children": roots}
+
+    def status(self) -> Mapping[str, object]:
+        """Facts for `evopipe status`. No secrets: a provider's key shows as there or not there."""
+        return {
+            "uptime_s": round(self.kernel.clock.now() - self._started_at, 3),
+            "actors": self.kernel.live,
+            "draining": self._draining,
+            "metrics": None if self._metrics_address is None else "http://%s:%d/metrics" % self._metrics_address,
+            "routes": {family: self.settings.route(family) for family in ("claude", "gemini")},
+            "kill_switches": [str(switch) for switch in self.kill_view.triggered],
+            "providers": {name: self._provider_facts(name) for name in PROVIDERS},
+        }
+
+    def _provider_facts(self, name: str) -> str:
+        if name == "offline":
+            return "ready (not a language model)"
+        vendor: VendorSettings = getattr(self.settings.providers, name)
+        if vendor.api_key() is not None:
+            return "key found"
+        return f"no key: set {vendor.api_key_env}" if vendor.api_key_env else "no key"
+
+    # ---- parts ---------------------------------------------------------------------------------------------
+
+    def _parts(self) -> NodeParts:
+        settings = self.settings
+        return NodeParts(
+            state_dir=settings.state_dir,
+            journal=SqliteFile(settings.state_dir / "journal.sqlite3", settings.journal.synchronous),
+            kill_view=self.kill_view,
+            providers={name: self._provider(name) for name in PROVIDERS},
+            routes={"claude": settings.route("claude"), "gemini": settings.route("gemini")},
+            max_live_runs=settings.limits.concurrent_runs,
+            watchdog=ChildSpec(id="loop_watchdog", actor_class=LoopWatchdog, name="loop_watchdog"),
+            gateway=self._gateway(),
+        )
+
+    def _provider(self, name: str) -> tuple[ChildSpec, ...]:
+        prices = PriceList.from_yaml(shipped_text("models.yaml"))
+        if name == "offline":
+            offline = self.settings.providers.offline
+            return provider_children(
+                name, ProviderOptions(latency_s=offline.latency_s, prices=prices), offline.connections
+            )
+        vendor: VendorSettings = getattr(self.settings.providers, name)
+        options = ProviderOptions(
+            api_key=vendor.api_key(),
+            base_url=vendor.base_url,
+            model=vendor.model,
+            timeout_s=vendor.timeout_s,
+            key_hint=f"Set {vendor.api_key_env} or providers.{name}.api_key_file and restart the node.",
+            prices=prices,
+        )
+        return provider_children(name, options, vendor.connections)
+
+    def _gateway(self) -> tuple[ChildSpec, ...]:
+        metrics = self.settings.metrics
+        children: list[ChildSpec] = []
+        if metrics.enabled:
+            children.append(
+                ChildSpec(
+                    id="metrics_server",
+                    actor_class=MetricsServer,
+                    args=(self.metrics,),
+                    kwargs={"host": metrics.host, "port": metrics.port},
+                    name="metrics_server",
+                )
+            )
+        children.append(
+            ChildSpec(
+                id="socket_server",
+                actor_class=SocketServer,
+                args=(self, Path(self.settings.socket_path)),
+                name="socket_server",
+            )
+        )
+        return tuple(children)
+
+    def _drain_message(self, timeout_s: float) -> Any:
+        from actors.runs import Drain  # noqa: PLC0415 - keeps the import list of this module to what starts the node
+
+        return Drain(timeout_s)

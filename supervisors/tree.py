@@ -1,0 +1,100 @@
+"""The node's supervision tree, as child specs. What is under what, and which failure reaches how far, is decided here.
+
+    node (rest_for_one: a floor that fails takes those that stand on it along, never those below)
+    ├─ foundation (one_for_all)    journal · kill_board · loop_watchdog
+    ├─ providers (one_for_one)     provider.<name>.supervisor: its connections and its pool
+    ├─ memory_desk (one_for_one)   memory
+    ├─ runs_desk (rest_for_one)    pipelines (dynamic: one small tree per run) · runs
+    ├─ recovery (one_for_one)      fallback
+    ├─ evolution_desk (rest_for_one)  evolution (dynamic: one chamber's tree each) · breeding
+    └─ gateway (rest_for_one)      metrics_server · socket_server
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from actors.evolution import BreedingDesk
+from actors.journal import Journal, JournalPlace
+from actors.kernel import ChildSpec
+from actors.killswitch import KillBoard, KillView
+from actors.memory import PatternDatabase
+from actors.recovery import EmergentFallbackActor
+from actors.runs import RunDispatcher
+from supervisors.dynamic import DynamicSupervisor
+from supervisors.evolution_tree import chamber_tree
+from supervisors.run_tree import run_tree
+from supervisors.strategy import Strategy
+from supervisors.supervisor import Supervisor
+
+#: A connection may be killed this often within the window before its provider's supervisor gives up.
+PROVIDER_RESTARTS = 100
+PROVIDER_WINDOW_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeParts:
+    """What the runtime puts into the tree. `providers` maps provider name to its children's specs."""
+
+    state_dir: Path
+    journal: JournalPlace
+    kill_view: KillView
+    providers: Mapping[str, tuple[ChildSpec, ...]]
+    routes: Mapping[str, str]
+    max_live_runs: int
+    watchdog: ChildSpec
+    gateway: tuple[ChildSpec, ...]
+
+
+def supervisor(child_id: str, children: tuple[ChildSpec, ...], strategy: Strategy, **options: Any) -> ChildSpec:
+    """The spec of a named supervisor."""
+    return ChildSpec(
+        id=child_id,
+        actor_class=Supervisor,
+        args=(children,),
+        kwargs={"strategy": strategy, **options},
+        name=child_id,
+        type="supervisor",
+    )
+
+
+def dynamic(child_id: str, **options: Any) -> ChildSpec:
+    """The spec of a named dynamic supervisor."""
+    return ChildSpec(id=child_id, actor_class=DynamicSupervisor, kwargs=options, name=child_id, type="supervisor")
+
+
+def node_tree(parts: NodeParts) -> tuple[ChildSpec, ...]:
+    """The root's children, in start order."""
+    return (
+        supervisor("foundation", _foundation(parts), "one_for_all"),
+        supervisor(
+            "providers",
+            tuple(
+                supervisor(
+                    f"provider.{name}.supervisor",
+                    children,
+                    "one_for_one",
+                    max_restarts=PROVIDER_RESTARTS,
+                    max_seconds=PROVIDER_WINDOW_S,
+                )
+                for name, children in parts.providers.items()
+            ),
+            "one_for_one",
+        ),
+        supervisor("memory_desk", _memory(parts), "one_for_one"),
+        supervisor("runs_desk", _runs(parts), "rest_for_one"),
+        supervisor("recovery", _recovery(parts), "one_for_one"),
+        supervisor("evolution_desk", _evolution(parts), "rest_for_one"),
+        supervisor("gateway", parts.gateway, "rest_for_one"),
+    )
+
+
+def _foundation(parts: NodeParts) -> tuple[ChildSpec, ...]:
+    return (
+        ChildSpec(id="journal", actor_class=Journal, args=(parts.journal,), name="journal", shutdown=30.0),
+        ChildSpec(id="kill_board", actor_class=KillBoard, args=(parts.state_dir, parts.kill_view), name="kill_board"),
+        parts.watchdog,
+    )
