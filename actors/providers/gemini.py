@@ -81,15 +81,16 @@ class GeminiProvider:
     # ---- the call ------------------------------------------------------------------------------------------
 
     async def _generate(self, request: Request, key: str, timeout_s: float) -> GenerateContentResponse:
-        client = await self._connected(key)
-        return await client.aio.models.generate_content(
-            model=self._model(request), contents=request.prompt, config=cast("Any", _config(request, timeout_s))
+        # The SDK's own types of these two methods are only half known to type checkers.
+        models: Any = (await self._connected(key)).aio.models
+        return await models.generate_content(
+            model=self._model(request), contents=request.prompt, config=_config(request, timeout_s)
         )
 
     async def _pieces(self, request: Request, key: str, timeout_s: float) -> AsyncGenerator[str, None]:
-        client = await self._connected(key)
-        chunks: Any = await client.aio.models.generate_content_stream(
-            model=self._model(request), contents=request.prompt, config=cast("Any", _config(request, timeout_s))
+        models: Any = (await self._connected(key)).aio.models
+        chunks: Any = await models.generate_content_stream(
+            model=self._model(request), contents=request.prompt, config=_config(request, timeout_s)
         )
         ended = False
         try:
@@ -227,9 +228,9 @@ def _usage(response: GenerateContentResponse) -> Usage:
 
 
 def _fault(error: Any, key: str, wall: float) -> ApiFault:
-    body: Any = error.details if isinstance(error.details, dict) else {}
-    inner: Any = body.get("error", body)
-    details: Any = inner.get("details", []) if isinstance(inner, dict) else []
+    body = _mapping(error.details)
+    inner = _mapping(body.get("error", body))
+    details: Any = inner.get("details")
     headers: Any = getattr(error.response, "headers", {}) or {}
     return ApiFault(
         status=int(error.code or 0),
@@ -238,3 +239,7 @@ def _fault(error: Any, key: str, wall: float) -> ApiFault:
         details=cast("list[Any]", details) if isinstance(details, list) else [],
         retry_after_s=retry_after_s(headers, wall),
     )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -1,7 +1,7 @@
 """The embedded provider: deterministic, no key, no network, and no language model. It says so in every answer.
 
 It fills templates, extracts summaries, keywords and entities, and builds JSON that conforms to a schema, all with the
-rules in `pipelines.prose`. The default where no vendor has a key, and what tests, demos and the breeding chamber run on.
+rules in `pipelines.prose`. It is the default where no vendor has a key, and what demos and evolution run on.
 """
 
 from __future__ import annotations

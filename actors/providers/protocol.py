@@ -62,10 +62,10 @@ class Answer:
 
 
 class Provider(Protocol):
-    """Answers prompts. One instance belongs to one connection actor; calls may overlap; nothing is called after `aclose`.
+    """Answers prompts. One instance belongs to one connection actor; calls may overlap.
 
     `complete` and `stream` raise `ProviderError` only, and end within the request's `timeout_s`; cancelling them
-    closes the network connection. `aclose` may be called twice.
+    closes the network connection. `aclose` may be called twice; calls after it raise `TransientError` "closed".
     """
 
     @property

@@ -34,7 +34,9 @@ def _conform(provider: str, data: Any, schema: Mapping[str, Any]) -> None:
     from jsonschema import Draft202012Validator  # noqa: PLC0415
     from jsonschema.exceptions import best_match  # noqa: PLC0415
 
-    fault = best_match(Draft202012Validator(schema).iter_errors(data))
+    validator: Any = Draft202012Validator(schema)
+    best: Any = best_match
+    fault: Any = best(validator.iter_errors(data))
     if fault is not None:
         raise TransientError(
             "schema_mismatch", provider, f"the answer breaks the schema at {fault.json_path}: {fault.message[:_SHOWN]}"

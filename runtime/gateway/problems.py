@@ -14,11 +14,29 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.journal import IdempotencyConflictError, JournalError
 from actors.kernel import ActorDeadError, CallTimeout, KernelError, MailboxFull, MaxChildren
+from actors.runs import (
+    KillSwitchedError,
+    NoSuchRunError,
+    RunError,
+    RunStillRunningError,
+    RunSuspendedError,
+    TooManyRunsError,
+)
 from pipelines.guardrails import InvalidSwitchError, KillSwitchError
+from pipelines.language import InvalidInputsError
 from runtime.gateway.wire import WireResponse
 
 _log = structlog.stdlib.get_logger("evopipe.gateway")
+
+RUN_STATUS: dict[type[RunError], int] = {
+    KillSwitchedError: 423,
+    NoSuchRunError: 404,
+    RunStillRunningError: 504,
+    RunSuspendedError: 503,
+    TooManyRunsError: 429,
+}
 
 
 class ApiError(Exception):
@@ -49,6 +67,15 @@ def as_api_error(error: Exception) -> ApiError:
             return error
         case HTTPException():
             return ApiError(error.status_code, _http_code(error.status_code), _http_message(error))
+        case RunError():
+            return ApiError(RUN_STATUS.get(type(error), 500), error.code, f"{error}.")
+        case InvalidInputsError():
+            return ApiError(422, error.code, f"{error}.", error.problems)
+        case IdempotencyConflictError():
+            return ApiError(409, error.code, str(error))
+        case JournalError():
+            _log.error("journal_failed", exc_info=error)
+            return ApiError(507, error.code, f"this could not be recorded: {error}")
         case InvalidSwitchError():
             return ApiError(422, error.code, f"{error}")
         case KillSwitchError():

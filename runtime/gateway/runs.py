@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,8 +67,7 @@ class RunEndpoints:
     async def list(self, request: Request) -> Response:
         """GET /v1/runs?limit=N: the newest runs first."""
         limit = whole_number(request, "limit", 100, 10_000)
-        listed = to_wire(await self._desk.call("runs", ListRuns()))
-        return WireResponse({"runs": listed[:limit]})
+        return WireResponse({"runs": await self._desk.call("runs", ListRuns(limit))})
 
     async def get(self, request: Request) -> Response:
         """GET /v1/runs/{id}."""
@@ -106,7 +104,7 @@ class RunEndpoints:
                 outcome = await self._desk.call(
                     "runs", AwaitRun(run_id, timeout_s=timeout_s), timeout_s=timeout_s + WAIT_MARGIN_S
                 )
-        except TimeoutError:
+        except TimeoutError:  # RunStillRunningError is one, too
             return WireResponse({"run_id": run_id, "status": "running"}, status_code=202)
         return WireResponse(outcome)
 
@@ -153,16 +151,8 @@ def diagnostics(error: InvalidPipelineError) -> list[dict[str, Any]]:
 
 
 async def find_run(desk: Desk, run_id: str) -> dict[str, Any]:
-    """What is known of a run; `ApiError` 404 when nothing is."""
-    try:
-        found = await desk.call("runs", GetRun(run_id))
-    except LookupError:
-        found = None
-    if found is None:
-        raise ApiError(404, "no_such_run", f"there is no run {run_id!r} here; GET /v1/runs lists them.")
-    known = to_wire(found)
-    if dataclasses.is_dataclass(found) and "pipeline" in known and isinstance(known["pipeline"], dict):
-        known["pipeline"] = known["pipeline"].get("name")
+    """What is known of a run. Raises `NoSuchRunError`."""
+    known: dict[str, Any] = to_wire(await desk.call("runs", GetRun(run_id)))
     return known
 
 

@@ -9,9 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from actors.kernel import KernelError
-from actors.runs import TERMINAL_KINDS, RunEvent, RunEvents
+from actors.runs import TERMINAL_KINDS, RunError, RunEvent, RunEvents
 from runtime.gateway.endpoint import Desk
-from runtime.gateway.problems import ApiError
 from runtime.gateway.runs import find_run
 from runtime.gateway.wire import encode
 
@@ -74,7 +73,7 @@ class EventStream:
         """The last event of a run that ended before anybody here listened."""
         try:
             known = await find_run(self._desk, run_id)
-        except (ApiError, KernelError):
+        except (RunError, KernelError):
             return None  # whoever knows is restarting; the next heartbeat asks again
         status = str(known.get("status"))
         if status not in ENDED:

@@ -13,7 +13,21 @@ import httpx
 
 from actors.kernel import Actor, ActorRef, Kernel
 from actors.killswitch import ArmSwitch, BoardState, SwitchState, TriggerSwitch
-from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunEvent, RunOutcome, SubmitRun
+from actors.runs import (
+    AwaitRun,
+    CancelRun,
+    GetRun,
+    ListRuns,
+    NoSuchRunError,
+    RunError,
+    RunEvent,
+    RunEventKind,
+    RunEvents,
+    RunInfo,
+    RunOutcome,
+    RunStatus,
+    SubmitRun,
+)
 from pipelines.guardrails.kill_switch import Switch
 from runtime.gateway import SocketServer
 from runtime.gateway.peer import PeerUid, peer_uid
@@ -30,13 +44,16 @@ class Seen:
     submitted: list[Any] = field(default_factory=list[Any])
     cancelled: list[str] = field(default_factory=list[str])
     switches: list[Any] = field(default_factory=list[Any])
-    status: dict[str, str] = field(default_factory=dict[str, str])
+    status: dict[str, RunStatus] = field(default_factory=dict[str, RunStatus])
+    kept: list[RunEvent] = field(default_factory=list[RunEvent])
     triggered: tuple[Switch, ...] = ()
     crash_on_list: bool = False
 
 
 class FakeRuns(Actor):
-    """Answers for runs as told by `Seen.status`."""
+    """Answers for runs as told by `Seen`."""
+
+    expected_errors = (RunError,)
 
     def __init__(self, seen: Seen) -> None:
         super().__init__()
@@ -49,19 +66,25 @@ class FakeRuns(Actor):
                 self._seen.status[request.run_id] = "running"
                 return request.run_id
             case GetRun(run_id):
-                status = self._seen.status.get(run_id)
-                return None if status is None else {"run_id": run_id, "status": status}
+                if run_id not in self._seen.status:
+                    raise NoSuchRunError(run_id)
+                return self._info(run_id)
+            case RunEvents(run_id):
+                return tuple(event for event in self._seen.kept if event.run_id == run_id)
             case ListRuns():
                 if self._seen.crash_on_list:
                     raise ValueError("a secret detail")
-                return [{"run_id": run_id, "status": status} for run_id, status in self._seen.status.items()]
+                return tuple(self._info(run_id) for run_id in self._seen.status)
             case CancelRun(run_id):
                 self._seen.cancelled.append(run_id)
                 return True
             case AwaitRun(run_id):
-                return RunOutcome(run_id, "succeeded", {"first": {"x": 1}}, {}, None, None, None, 0.1)
+                return RunOutcome(run_id, "succeeded", {"first": {"x": 1}}, {}, None, {}, None, 0.1)
             case _:
                 raise AssertionError(message)
+
+    def _info(self, run_id: str) -> RunInfo:
+        return RunInfo(run_id, "small", "hash", self._seen.status[run_id], 1.0)
 
 
 class FakeBoard(Actor):
@@ -110,11 +133,13 @@ class Gateway:
     seen: Seen
     path: Path
     server: ActorRef[Any]
+    published: int = 0
 
-    def publish(self, run_id: str, *kinds: str) -> None:
-        """Publishes events of a run, one of each kind, numbered from 1."""
-        for seq, kind in enumerate(kinds, start=1):
-            self.kernel.events.publish(RunEvent(run_id, seq, 1000.0 + seq, kind, None, {}))
+    def publish(self, run_id: str, *kinds: RunEventKind) -> None:
+        """Publishes further events of a run, one of each kind."""
+        for kind in kinds:
+            self.published += 1
+            self.kernel.events.publish(RunEvent(run_id, self.published, 1000.0 + self.published, kind, None, {}))
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.runs import RunEventKind
 from runtime.cli import exits
 from runtime.cli.node_commands import fact_lines, tree_lines
 from runtime.cli.run_commands import run_pipeline
@@ -106,7 +107,7 @@ def test_an_input_that_cannot_be_read_is_told(given: str) -> None:
         parse_inputs([given], None)
 
 
-def with_node(home: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[[], int], *kinds: str) -> int:
+def with_node(home: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[[], int], *kinds: RunEventKind) -> int:
     """Runs a blocking command against fakes, which publish `kinds` once a run is there."""
 
     async def main() -> int:

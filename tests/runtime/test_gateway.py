@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 
 from actors.killswitch import TriggerSwitch
+from actors.runs import RunEvent, RunEventKind
 from pipelines.guardrails.kill_switch import Switch
 from runtime.gateway.server import SocketBusyError, bind_private
 from tests.runtime.gateway_fakes import PIPELINE, Gateway, gateway
 from tests.support import run
+
+KINDS: tuple[RunEventKind, ...] = ("run_accepted", "run_started", "run_succeeded")
 
 
 def body(**more: Any) -> dict[str, Any]:
@@ -242,6 +245,30 @@ def test_the_stream_tells_what_was_then_what_comes_and_ends_with_the_run() -> No
                 assert await next_line(lines, "event:") == "event: run_succeeded"
                 assert json.loads((await next_line(lines, "data:")).removeprefix("data: "))["run_id"] == run_id
                 assert [line async for line in lines if line] == []
+
+    run(main())
+
+
+def test_events_from_before_this_gateway_come_from_the_runs_own_keeper() -> None:
+    async def main() -> None:
+        async with gateway() as g:
+            run_id = await submit(g)
+            g.seen.kept = [RunEvent(run_id, seq, 1.0, kind) for seq, kind in enumerate(KINDS[:2], start=1)]
+            g.kernel.events.publish(RunEvent(run_id, 3, 1.0, "run_succeeded"))
+            answer = await g.client.get(f"/v1/runs/{run_id}/events")
+            events = [line.removeprefix("event: ") for line in answer.text.splitlines() if line.startswith("event:")]
+            assert events == [*KINDS[:2], "run_succeeded"]
+
+    run(main())
+
+
+def test_events_that_nobody_keeps_any_more_show_as_a_gap() -> None:
+    async def main() -> None:
+        async with gateway() as g:
+            run_id = await submit(g)
+            g.kernel.events.publish(RunEvent(run_id, 4, 1.0, "run_succeeded"))
+            answer = await g.client.get(f"/v1/runs/{run_id}/events")
+            assert '"missed":3' in answer.text
 
     run(main())
 

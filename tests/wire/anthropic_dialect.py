@@ -79,7 +79,7 @@ class AnthropicDialect:
         text = self._text(body, answered)
         whole = self._message(body, answered, [{"type": "text", "text": text}], "end_turn", text)
         usage = whole["usage"]
-        start = {**whole, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
+        start: dict[str, Any] = {**whole, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
         opened: list[bytes] = [
             _sse({"type": "message_start", "message": start}),
             _sse({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
@@ -142,7 +142,8 @@ class AnthropicDialect:
 
 
 def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
-    form = (body.get("output_config") or {}).get("format")
+    config: dict[str, Any] = body.get("output_config") or {}
+    form: dict[str, Any] | None = config.get("format")
     return None if form is None else form["schema"]
 
 

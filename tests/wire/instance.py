@@ -15,9 +15,8 @@ def instance_of(schema: Mapping[str, Any]) -> Any:
     for variants in ("anyOf", "oneOf"):
         if variants in schema:
             return instance_of(schema[variants][0])
-    kind = schema.get("type", "string")
-    if isinstance(kind, list):
-        kind = kind[0]
+    named: Any = schema.get("type", "string")
+    kind: str = named if isinstance(named, str) else named[0]
     match kind:
         case "object":
             return {name: instance_of(part) for name, part in schema.get("properties", {}).items()}

@@ -140,12 +140,14 @@ class WireServer:
                 self._begin_and_reset(dialect, request, body, streams, writer)
                 await writer.drain()
                 return False
-            case Answered() | StreamFailed() if streams or isinstance(behaviour, StreamFailed):
+            case StreamFailed() | Answered() if streams:
                 writer.write(head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked", **ids}))
                 for event in dialect.events(request, body, behaviour):
                     writer.write(chunk(event))
                     await writer.drain()
                 writer.write(chunk(b""))
+            case StreamFailed():
+                raise ValueError("StreamFailed is for streamed calls")
             case Answered():
                 writer.write(whole(200, json.dumps(dialect.answer(request, body, behaviour)).encode(), _JSON, ids))
         await writer.drain()

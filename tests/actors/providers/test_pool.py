@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -55,13 +55,20 @@ class Pool:
 
 
 @contextlib.asynccontextmanager
-async def pooled(count: int, *, open_gate: bool = True, **limits: int) -> AsyncIterator[Pool]:
+async def pooled(count: int, *, open_gate: bool = True, **limits: int) -> AsyncGenerator[Pool]:
     kernel = Kernel()
     pool = Pool(kernel, limits)
     for number in range(1, count + 1):
         await pool.connect(number, open_gate=open_gate)
     names = [connection_name("gated", number) for number in range(1, count + 1)]
-    await kernel.spawn(ProviderPool, "gated", names, name=pool_name("gated"), **limits)
+    await kernel.spawn(
+        ProviderPool,
+        "gated",
+        names,
+        name=pool_name("gated"),
+        max_in_flight=limits.get("max_in_flight", 256),
+        max_waiting=limits.get("max_waiting", 10_000),
+    )
     try:
         yield pool
     finally:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -43,7 +44,7 @@ each_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vend
 
 
 @contextlib.asynccontextmanager
-async def talking(vendor: Vendor, *queue: Behaviour, **options: object) -> AsyncIterator[tuple[Provider, WireServer]]:
+async def talking(vendor: Vendor, *queue: Behaviour, **options: Any) -> AsyncGenerator[tuple[Provider, WireServer]]:
     async with WireServer(queue=queue) as server:
         provider = vendor.make(server.url, **options)
         try:
@@ -52,7 +53,7 @@ async def talking(vendor: Vendor, *queue: Behaviour, **options: object) -> Async
             await provider.aclose()
 
 
-def answered(vendor: Vendor, request: Request, *queue: Behaviour, **options: object) -> Answer:
+def answered(vendor: Vendor, request: Request, *queue: Behaviour, **options: Any) -> Answer:
     async def main() -> Answer:
         async with talking(vendor, *queue, **options) as (provider, _):
             return await provider.complete(request)
