@@ -1,20 +1,24 @@
 """The embedded provider: deterministic, no key, no network, and no language model. It says so in every answer.
 
 It fills templates, extracts summaries, keywords and entities, and builds JSON that conforms to a schema, all with the
-rules in `pipelines.prose`. It is the default where no vendor has a key, and what demos and evolution run on.
+rules of the `offline_*` modules. It is the default where no vendor has a key, and what demos and evolution run on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import Any
 
 from actors.providers.edge import guarded
 from actors.providers.errors import ProviderError, RefusedError, TransientError
+from actors.providers.offline_json import SchemaTooDeepError, fill
+from actors.providers.offline_task import split_prompt, write
 from actors.providers.options import ProviderOptions
 from actors.providers.protocol import Answer, Request, Usage
+from actors.providers.structured import check_schema, read_structured
 
 NAME = "offline"
 DEFAULT_MODEL = "offline-rules-1"
@@ -62,6 +66,7 @@ class OfflineProvider:
             raise TransientError("closed", NAME, "this connection has been closed")
         if self._options.latency_s > 0:
             await asyncio.sleep(self._options.latency_s)
+        await check_schema(NAME, request.json_schema)
         if len(request.prompt) > _LONG_PROMPT:
             return await asyncio.to_thread(_answer, request)
         return _answer(request)
@@ -90,4 +95,16 @@ def _translate(error: Exception) -> ProviderError | None:
 
 
 def _write(request: Request) -> tuple[str, Any, str]:
-    raise RefusedError("unexpected", NAME, "not yet")
+    schema = request.json_schema
+    if schema is None:
+        text, rule = write(request.prompt, request.system, request.metadata)
+        return text, None, rule
+    _, material = split_prompt(request.prompt)
+    try:
+        text = json.dumps(fill(schema, material), ensure_ascii=False)
+        return text, read_structured(NAME, text, schema, truncated=False), "schema"
+    except SchemaTooDeepError as error:
+        raise RefusedError("bad_schema", NAME, str(error)) from None
+    except TransientError as error:
+        # The rules give the same answer every time: another try cannot do better.
+        raise RefusedError("cannot_conform", NAME, error.message) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from actors.providers.errors import RefusedError, TransientError
 
@@ -31,12 +31,10 @@ def read_structured(provider: str, text: str, schema: Mapping[str, Any], *, trun
 
 
 def _conform(provider: str, data: Any, schema: Mapping[str, Any]) -> None:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415
-    from jsonschema.exceptions import best_match  # noqa: PLC0415
+    import jsonschema.exceptions  # noqa: PLC0415
 
-    validator: Any = Draft202012Validator(schema)
-    best: Any = best_match
-    fault: Any = best(validator.iter_errors(data))
+    validator: Any = jsonschema.Draft202012Validator(schema)
+    fault: Any = cast("Any", jsonschema.exceptions).best_match(validator.iter_errors(data))
     if fault is not None:
         raise TransientError(
             "schema_mismatch", provider, f"the answer breaks the schema at {fault.json_path}: {fault.message[:_SHOWN]}"

@@ -14,7 +14,7 @@ class FindAnotherWay:
     """Asks for another way to a step's result, once its own retries are used up -> `Recovered` or `GaveUp`.
 
     `step` is as defined (not rendered), `scope` what its templates may see. `error` has `code` and `message`, and
-    `provider` and `class` where they are known. `provider_routes` are the failed run's. `deadline_s` bounds the
+    `provider` and `kind` where they are known. `provider_routes` are the failed run's. `deadline_s` bounds the
     whole search; None takes the actor's own. Call it with a timeout a little above that.
     """
 

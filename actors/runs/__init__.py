@@ -1,1 +1,59 @@
-"""Runs as actors. See the face below; filled in as the modules are."""
+"""Runs as actors: the dispatcher that lets them in, a PipelineActor for each, a StepActor for each step at work.
+
+events, values, messages, errors   what others see
+voice, workbench                   what the actors of all runs share
+dispatcher, pipeline_actor, step_actor   the actors; frames, closing, restoring, showing are their pure parts
+"""
+
+from actors.runs.dispatcher import RunDispatcher
+from actors.runs.errors import (
+    KillSwitchedError,
+    NoSuchRunError,
+    RunError,
+    RunNotStartedError,
+    RunStillRunningError,
+    RunSuspendedError,
+    TooManyRunsError,
+)
+from actors.runs.events import TERMINAL_KINDS, RunEvent, RunEventKind
+from actors.runs.messages import AwaitRun, CancelRun, Drain, GetRun, ListRuns, RunEvents, SubmitRun
+from actors.runs.names import pipeline_name, run_name, step_name, steps_name
+from actors.runs.pipeline_actor import PipelineActor
+from actors.runs.step_actor import StepActor
+from actors.runs.values import RunInfo, RunOrigin, RunOutcome, RunRequest, RunStatus
+from actors.runs.voice import RunVoice
+from actors.runs.workbench import Workbench
+
+__all__ = [
+    "TERMINAL_KINDS",
+    "AwaitRun",
+    "CancelRun",
+    "Drain",
+    "GetRun",
+    "KillSwitchedError",
+    "ListRuns",
+    "NoSuchRunError",
+    "PipelineActor",
+    "RunDispatcher",
+    "RunError",
+    "RunEvent",
+    "RunEventKind",
+    "RunEvents",
+    "RunInfo",
+    "RunNotStartedError",
+    "RunOrigin",
+    "RunOutcome",
+    "RunRequest",
+    "RunStatus",
+    "RunStillRunningError",
+    "RunSuspendedError",
+    "RunVoice",
+    "StepActor",
+    "SubmitRun",
+    "TooManyRunsError",
+    "Workbench",
+    "pipeline_name",
+    "run_name",
+    "step_name",
+    "steps_name",
+]

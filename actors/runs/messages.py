@@ -1,8 +1,8 @@
 """Messages of the runs' actors.
 
-To "runs" (RunDispatcher): SubmitRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, and from PipelineActors RunEnded,
-RunPaused, RunUnpaused. To a PipelineActor ("run.<id>"): CancelRun, and from its StepActors StepDone, StepOpened,
-StepGaveUp, StepBlocked.
+To "runs" (RunDispatcher): SubmitRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, Drain, and from PipelineActors
+RunEnded, RunPaused, RunUnpaused. To a PipelineActor ("run.<id>.pipeline"): CancelRun, and from its StepActors StepDone,
+StepOpened, StepGaveUp, StepBlocked.
 """
 
 from __future__ import annotations
@@ -63,6 +63,13 @@ class RunEvents:
 
     run_id: str
     since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Lets no further run in and waits until the live ones have ended, at most `timeout_s` -> how many still live."""
+
+    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ def _others(step: BaseStep, failure: Failure, available: tuple[str, ...]) -> tup
 def _still_usable(step: BaseStep, failure: Failure, available: tuple[str, ...]) -> str | None:
     """The provider for a change of form: the failed one where it still answers, else any other; "" means by route."""
     failed = failure.provider or step.provider
-    if failure.kind not in {"unavailable", "spent"} and (failed is None or failed in available):
+    if failure.kind != "unavailable" and (failed is None or failed in available):
         return failed or ""
     return next(iter(_others(step, failure, available)), None)
 

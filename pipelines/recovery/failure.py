@@ -12,13 +12,14 @@ from pydantic import JsonValue
 _FINAL_CODES: Final = frozenset(
     {"kill_switch", "killed", "cancelled", "run_cancelled", "shutdown", "paused", "run_paused", "budget", "over_budget"}
 )
+_FINAL_KINDS: Final = frozenset({"spent", "forbidden"})
 _TOO_MUCH: Final = ("too_long", "too_large", "context", "truncated", "max_tokens", "timeout", "deadline", "length")
 _MISSHAPEN: Final = ("schema", "json", "structured", "malformed", "invalid_answer", "extraction")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A step's last error. `code` is stable (snake case); `kind` is the provider error's class where it was one."""
+    """A step's last error. `code` is stable (snake case); `kind` says what a caller may do (transient, refused, ...)."""
 
     code: str
     message: str = ""
@@ -27,8 +28,8 @@ class Failure:
 
     @classmethod
     def from_error(cls, error: Mapping[str, JsonValue]) -> Failure:
-        """Reads an error record (`code`, `message`, `provider`, `class`); what is missing counts as unknown."""
-        provider, kind = error.get("provider"), error.get("class", error.get("error_class"))
+        """Reads an error record (`code`, `message`, `provider`, `kind`); what is missing counts as unknown."""
+        provider, kind = error.get("provider"), error.get("kind", error.get("class"))
         return cls(
             code=str(error.get("code") or "unknown"),
             message=str(error.get("message") or ""),
@@ -39,7 +40,7 @@ class Failure:
     @property
     def is_final(self) -> bool:
         """Whether another way must not be looked for."""
-        return self.code in _FINAL_CODES
+        return self.code in _FINAL_CODES or self.kind in _FINAL_KINDS
 
     @property
     def is_too_much(self) -> bool:

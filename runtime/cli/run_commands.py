@@ -129,4 +129,4 @@ def _print_outcome(outcome: dict[str, Any]) -> None:
             sys.stdout.write(values[0].rstrip("\n") + "\n")
             return
     if outputs:
-        print_json(outputs)
+        print_json(outcome.get("outputs") or outcome.get("results"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from actors.breeding import GetEvolution, StartEvolution
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.evolution import GetEvolution, StartEvolution
 from runtime.gateway.endpoint import Desk
 from runtime.gateway.problems import ApiError
 from runtime.gateway.runs import check_inputs, compile_definition

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.killswitch import SwitchState
+from actors.killswitch import BoardState, SwitchState
 from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun
 from pipelines.language import (
     InvalidInputsError,
@@ -110,6 +110,8 @@ class RunEndpoints:
 
     async def _admit(self, pipeline: Pipeline) -> None:
         """Refuses at the door what a kill switch would stop at once; an unanswered question is a refusal."""
+        if self._desk.view.shutdown.draining.is_set():
+            raise ApiError(503, "stopping", "the node is stopping and takes no new runs.")
         for switch in triggered_switches(await self._desk.call("kill_board", SwitchState())):
             if switch["level"] == "node" or (switch["level"] == "pipeline" and switch["name"] == pipeline.name):
                 what = f"{switch['level']} {switch['name']}".strip()
@@ -156,8 +158,7 @@ async def find_run(desk: Desk, run_id: str) -> dict[str, Any]:
     return known
 
 
-def triggered_switches(state: object) -> list[dict[str, Any]]:
+def triggered_switches(state: BoardState) -> list[dict[str, Any]]:
     """The triggered switches in a board's snapshot, as plain values."""
-    plain: Any = to_wire(state)
-    found: Any = plain.get("triggered", []) if isinstance(plain, dict) else plain
-    return list(found)
+    plain: dict[str, Any] = to_wire(state)
+    return list(plain["triggered"])

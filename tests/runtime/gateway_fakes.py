@@ -115,7 +115,13 @@ class FakeNode:
 
     async def tree(self) -> Mapping[str, object]:
         """A tree of two."""
-        leaf = {"name": "runs", "id": "runs", "class": "FakeRuns", "status": "running", "children": []}
+        leaf: dict[str, object] = {
+            "name": "runs",
+            "id": "runs",
+            "class": "FakeRuns",
+            "status": "running",
+            "children": [],
+        }
         return {"name": "node", "id": "node", "class": "Supervisor", "status": "running", "children": [leaf]}
 
     def status(self) -> Mapping[str, object]:

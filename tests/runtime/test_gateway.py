@@ -369,6 +369,8 @@ def test_shutdown_drains_first_and_ends_at_the_second_request() -> None:
         async with gateway() as g:
             assert (await g.client.post("/v1/shutdown", json={})).json()["draining"] is True
             assert g.node.shutdown.draining.is_set()
+            refused = await g.client.post("/v1/runs", json=body())
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "stopping")
             assert (await g.client.post("/v1/shutdown", json={})).json()["draining"] is False
 
     run(main())

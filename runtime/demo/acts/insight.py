@@ -29,7 +29,7 @@ def show_the_tree(stage: Stage) -> None:
 
 def read_metrics(stage: Stage) -> None:
     """A scrape over TCP that Prometheus' parser understands and whose figures fit what was done."""
-    url = str(stage.status().get("metrics_url") or "")
+    url = str(stage.status().get("metrics") or "")
     if not stage.checks.check(url, "`evopipe status` names the metrics address", stage.status()):
         return
     stage.checks.say(f"GET {url}")

@@ -1,0 +1,69 @@
+"""Asking the emergent fallback for another way to a failed step's result, and splicing in what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pydantic import JsonValue
+
+from actors.kernel import ActorDeadError, CallTimeout, Kernel, MailboxFull
+from pipelines.execution import Ancestry
+from pipelines.language import Scope, Step
+
+_GRACE_S = 5.0
+
+
+class Failed(Protocol):
+    """The part of a StepTicket that the fallback needs."""
+
+    run_id: str
+    pipeline: str
+    key: str
+    step: Step
+    scope: Scope
+    ancestry: Ancestry
+    workspace: str
+    routes: Mapping[str, str]
+
+
+class Say(Protocol):
+    """Publishes an event of the step."""
+
+    def __call__(self, kind: Any, **data: Any) -> None: ...
+
+
+async def another_way(
+    kernel: Kernel, failed: Failed, error: Mapping[str, JsonValue], timeout_s: float, say: Say
+) -> JsonValue | None:
+    """The spliced-in result, or None when there is no fallback, it found nothing, or it died on the way.
+
+    Never raises: a step whose fallback fails has failed as if there were none.
+    """
+    fallback = kernel.registry.whereis("fallback")
+    if fallback is None:
+        return None
+    from actors.recovery import FindAnotherWay, GaveUp, Recovered  # noqa: PLC0415 - recovery submits runs: a cycle
+
+    say("fallback_started", error=dict(error))
+    asked = FindAnotherWay(
+        run_id=failed.run_id,
+        pipeline_name=failed.pipeline,
+        step=failed.step,
+        scope=failed.scope,
+        error=error,
+        workspace=failed.workspace,
+        provider_routes=failed.routes,
+        deadline_s=timeout_s,
+    )
+    try:
+        answer: Recovered | GaveUp = await kernel.ref("fallback").call(asked, timeout_s=timeout_s + _GRACE_S)
+    except (ActorDeadError, CallTimeout, MailboxFull) as lost:
+        say("fallback_failed", reason=str(lost))
+        return None
+    tried: list[JsonValue] = [each.strategy for each in answer.tried]
+    if isinstance(answer, Recovered):
+        say("fallback_succeeded", strategy=answer.strategy, tried=tried)
+        return answer.result
+    say("fallback_failed", reason=answer.reason, tried=tried)
+    return None

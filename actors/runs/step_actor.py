@@ -1,0 +1,229 @@
+"""`StepActor`: one step of one run, from its condition to its result in the journal.
+
+It tries as often as the step's policy allows, asks the emergent fallback when its own attempts are used up, records what
+came of it, tells the PipelineActor, and ends. Killed, it is restarted by the run's steps supervisor and begins its step
+again; two results for one step cannot stand, because the journal keeps the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue
+
+from actors.journal import JournalError, RecordStep, StepRecord
+from actors.kernel import Actor, ActorDeadError, ChildSpec, Normal
+from actors.runs.deadline import deadline
+from actors.runs.messages import StepBlocked, StepDone, StepGaveUp, StepOpened
+from actors.runs.names import pipeline_name, step_name
+from actors.runs.recording import journal
+from actors.runs.splicing import another_way
+from actors.runs.workbench import Workbench
+from actors.steps import StepContext, SwitchedOffError, check_switches, failure_of, write_output
+from pipelines.execution import (
+    Ancestry,
+    FailureKind,
+    StepFailure,
+    continued_result,
+    retry_delay_s,
+    skipped_result,
+    wants_another_way,
+)
+from pipelines.language import LanguageError, Scope, Step
+
+
+@dataclass(slots=True, eq=False)
+class StepTicket:
+    """What a StepActor is to do. With `failed` it goes straight to what follows a failure: for steps that consist of
+    steps, whose own attempt is over. `incarnations` is counted by the StepActor alone."""
+
+    run_id: str
+    pipeline: str
+    key: str
+    step: Step
+    scope: Scope
+    ancestry: Ancestry
+    workspace: str
+    routes: Mapping[str, str]
+    may_fall_back: bool
+    failed: dict[str, JsonValue] | None = None
+    incarnations: int = field(default=0)
+
+    @property
+    def name(self) -> str:
+        """The registered name of its StepActor."""
+        return step_name(self.run_id, self.key if self.failed is None else f"{self.key}.recovery")
+
+
+def step_child(ticket: StepTicket, bench: Workbench) -> ChildSpec:
+    """The child spec for the run's steps supervisor."""
+    name = ticket.name
+    return ChildSpec(id=name, actor_class=StepActor, args=(ticket, bench), name=name, restart="transient", shutdown=2.0)
+
+
+class StepActor(Actor):
+    """Works on its ticket as soon as it has started; takes no messages. Ends normally when it has told its result."""
+
+    mailbox_limit = 16
+
+    def __init__(self, ticket: StepTicket, bench: Workbench) -> None:
+        super().__init__()
+        self._ticket = ticket
+        self._bench = bench
+
+    def on_start(self) -> None:
+        """Begins the work in a task of this actor."""
+        ticket = self._ticket
+        ticket.incarnations += 1
+        if ticket.incarnations > 1:
+            self._say("step_restarted", incarnation=ticket.incarnations)
+        self.spawn_task(self._work()).add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        # Ending from outside of the task leaves nothing to wait for: no further task is needed for the exit.
+        if not task.cancelled() and task.exception() is None:
+            self.ref.exit(Normal())
+
+    async def _work(self) -> None:
+        ticket = self._ticket
+        began = self.kernel.clock.now()
+        try:
+            if ticket.failed is not None:
+                status, result = await self._after(ticket.failed, FailureKind.ERROR)
+            else:
+                check_switches(self._bench.kill_view, ticket.ancestry, None)
+                status, result = await self._attempts()
+        except SwitchedOffError as stopped:
+            self._tell(StepBlocked(ticket.key, stopped.switch))
+            return
+        if status == "opened":
+            self._tell(StepOpened(ticket.key, result))
+            return
+        await self._conclude(status, result, round(self.kernel.clock.now() - began, 6))
+
+    # ---- attempts ------------------------------------------------------------------------------------------
+
+    async def _attempts(self) -> tuple[str, Any]:
+        """(status, result); the status "opened" comes with a `Composite`, "failed" with the error."""
+        ticket = self._ticket
+        step = ticket.step
+        kept: dict[str, Any] = {}
+        attempt = 1
+        while True:
+            try:
+                if step.condition is not None:
+                    skipped = skipped_result(step, ticket.scope)
+                    if skipped is not None:
+                        return "skipped", skipped
+                return await self._attempt(attempt, kept)
+            except SwitchedOffError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the border of a step: whatever it raises is the policy's business
+                failure = failure_of(error)
+            delay_s = retry_delay_s(step.retry, attempt, failure, self.kernel.rng)
+            if delay_s is None:
+                return await self._after(failure.error(ticket.key, step.type, attempt), failure.kind)
+            said = failure.error(ticket.key, step.type, attempt)
+            self._say("step_retrying", attempt=attempt + 1, delay_s=round(delay_s, 3), error=said)
+            await self.kernel.clock.sleep(delay_s)
+            attempt += 1
+
+    async def _attempt(self, attempt: int, kept: dict[str, Any]) -> tuple[str, Any]:
+        ticket, bench = self._ticket, self._bench
+        step = ticket.step
+        context = StepContext(
+            kernel=self.kernel,
+            run_id=ticket.run_id,
+            key=ticket.key,
+            step=step,
+            scope=ticket.scope,
+            ancestry=ticket.ancestry,
+            workspace=ticket.workspace,
+            routes=ticket.routes,
+            kill_view=bench.kill_view,
+            threads=bench.threads,
+            record=self._record_part,
+            attempt=attempt,
+            last_attempt=attempt >= step.retry.max_attempts,
+            kept=kept,
+        )
+        executor = bench.executors[step.type]
+        if step.timeout_s is None:
+            result = await executor(context)
+        else:
+            async with deadline(self.kernel.clock, step.timeout_s):
+                result = await executor(context)
+        if hasattr(result, "advance"):
+            return "opened", result
+        if step.output_to_file is not None:
+            await write_output(context, result)
+        return "succeeded", result
+
+    async def _after(self, error: dict[str, JsonValue], kind: FailureKind) -> tuple[str, Any]:
+        """What follows once the step's own attempts are used up."""
+        ticket = self._ticket
+        step = ticket.step
+        if ticket.may_fall_back and wants_another_way(step, kind):
+            found = await another_way(self.kernel, ticket, error, self._bench.fallback_timeout_s, self._say)
+            if found is not None:
+                return "recovered", found
+        if step.on_error == "continue":
+            return "continued", continued_result(error)
+        return "failed", error
+
+    # ---- conclusion ----------------------------------------------------------------------------------------
+
+    async def _conclude(self, status: str, result: JsonValue, duration_s: float) -> None:
+        """Makes the result durable, then tells of it."""
+        ticket = self._ticket
+        try:
+            stands = await self._record(ticket.key, status, result)
+        except JournalError as error:
+            problem = StepFailure(FailureKind.ERROR, error.code, str(error)).error(ticket.key, ticket.step.type, 1)
+            self._say("step_failed", duration_s=duration_s, error=problem)
+            self._tell(StepGaveUp(ticket.key, problem))
+            return
+        match stands.status:
+            case "skipped":
+                reason = stands.result.get("reason") if isinstance(stands.result, Mapping) else None
+                self._say("step_skipped", reason=reason)
+            case "failed" | "continued":
+                self._say("step_failed", duration_s=duration_s, error=error_in(stands.result))
+            case _:
+                self._say("step_succeeded", duration_s=duration_s)
+        if stands.status == "failed":
+            self._tell(StepGaveUp(ticket.key, error_in(stands.result)))
+        else:
+            self._tell(StepDone(ticket.key, stands.status, stands.result))
+
+    async def _record(self, key: str, status: str, result: JsonValue) -> StepRecord:
+        ticket = self._ticket
+        if status == "failed":
+            result = continued_result(error_in(result))
+        entry = RecordStep(ticket.run_id, key, ticket.incarnations, status, result)
+        return await journal(self.kernel, entry, self._bench.record_timeout_s)
+
+    async def _record_part(self, part: str, value: JsonValue) -> JsonValue:
+        stands = await self._record(f"{self._ticket.key}/{part}", "kept", value)
+        return stands.result
+
+    def _say(self, kind: Any, **data: Any) -> None:
+        ticket = self._ticket
+        self._bench.voice.say(self.kernel, ticket.run_id, kind, ticket.key, type=ticket.step.type, **data)
+
+    def _tell(self, message: StepDone | StepOpened | StepGaveUp | StepBlocked) -> None:
+        try:
+            self.kernel.ref(pipeline_name(self._ticket.run_id)).tell(message)
+        except ActorDeadError:
+            return  # its next incarnation reads the journal, and starts again whatever has no result there
+
+
+def error_in(result: Any) -> dict[str, JsonValue]:
+    """The error of a failed step's record, or the error itself."""
+    inner = result.get("error") if isinstance(result, Mapping) else None
+    if isinstance(inner, dict):
+        return inner
+    return dict(result) if isinstance(result, Mapping) else {"code": "step_failed", "message": str(result)}

@@ -1,0 +1,101 @@
+"""What a step executor gets: the step, what it may see, and the few things it may do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ParamSpec, TypeVar
+
+from pydantic import JsonValue
+
+from actors.kernel import Kernel
+from actors.killswitch import KillView
+from actors.providers import Answer, Request, complete
+from actors.steps.errors import SwitchedOffError
+from actors.steps.jail import Jail
+from pipelines.execution import Ancestry, Composite
+from pipelines.language import BaseStep, Scope, prompt_files
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FALLBACK_PROVIDER = "offline"
+
+
+@dataclass(slots=True, eq=False)
+class StepContext:
+    """One attempt of one step.
+
+    `step` is as defined; render what is needed against `scope`. `attempt` counts from 1, `last_attempt` says that no
+    retry follows. `kept` lives as long as the StepActor: what an attempt puts there the next one finds. `record` keeps
+    a value of this step under a path of its own in the journal and gives back the one that stands.
+    """
+
+    kernel: Kernel
+    run_id: str
+    key: str
+    step: Any
+    scope: Scope
+    ancestry: Ancestry
+    workspace: str
+    routes: Mapping[str, str]
+    kill_view: KillView
+    threads: asyncio.Semaphore
+    record: Callable[[str, JsonValue], Awaitable[JsonValue]]
+    attempt: int = 1
+    last_attempt: bool = True
+    kept: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def jail(self) -> Jail:
+        """The run's workspace; its methods block, so use them through `in_thread`."""
+        return Jail(self.workspace)
+
+    async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs blocking code beside the loop; only so many steps of the node do so at a time."""
+        async with self.threads:
+            return await asyncio.to_thread(function, *args, **kwargs)
+
+    async def scope_with_files(self, step: BaseStep) -> Scope:
+        """The scope with the texts of the workspace files that the step's templates quote."""
+        paths = prompt_files(step)
+        if not paths:
+            return self.scope
+        from pipelines.language import render_text  # noqa: PLC0415 - only steps with file parts need it
+
+        jail = self.jail
+        texts = {path: await self.in_thread(jail.read_text, render_text(path, self.scope)) for path in paths}
+        return replace(self.scope, files=texts)
+
+    def provider(self, family: str) -> str:
+        """The provider this step asks: its own `provider`, or the route of its type or family."""
+        return provider_of(self.step, family, self.routes)
+
+    async def ask(self, provider: str, request: Request, part: str = "") -> Answer:
+        """Asks a provider. Raises `SwitchedOffError` when a kill switch forbids the call, else `ProviderError`.
+
+        `part` names the call among several of one step. The idempotency key is the same for the same call in every
+        attempt and after every crash.
+        """
+        check_switches(self.kill_view, self.ancestry, provider)
+        key = f"{self.run_id}:{self.key}:{part}" if part else f"{self.run_id}:{self.key}"
+        keyed = replace(request, idempotency_key=key)
+        return await complete(self.kernel, provider, keyed)
+
+
+def provider_of(step: BaseStep, family: str, routes: Mapping[str, str]) -> str:
+    """The provider a step of this family asks."""
+    return step.provider or routes.get(getattr(step, "type", family)) or routes.get(family) or FALLBACK_PROVIDER
+
+
+def check_switches(view: KillView, ancestry: Ancestry, provider: str | None) -> None:
+    """Raises `SwitchedOffError` when the node, a pipeline of the chain or the provider is switched off."""
+    for name in ancestry.names:
+        switch = view.blocked(pipeline=name, provider=provider)
+        if switch is not None:
+            raise SwitchedOffError(switch)
+
+
+Executor = Callable[[StepContext], Awaitable[JsonValue | Composite]]
+"""Makes one attempt at a step: its result as JSON, or a `Composite` of further steps. Raises what went wrong."""

@@ -1,0 +1,91 @@
+"""What goes wrong inside steps, and how each exception reads as a `StepFailure`.
+
+    StepError                 the base of what executors raise themselves; `kind` decides what is done about it
+    ├── EchoedFailureError    a test_echo step was told to fail
+    ├── AnswerMisfitError     an answer does not conform to the step's schema, asked twice
+    ├── OutsideWorkspaceError a path leads out of the run's workspace (`jail.py`)
+    └── WorkspaceFileError    a file of the workspace is missing, too large, not a file, not UTF-8 (`jail.py`)
+    SwitchedOffError          a kill switch forbids the call; not a failure: the step waits until it is armed
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from actors.providers import ProviderError, RefusedError, SpentError, TransientError
+from pipelines.execution import FailureKind, LoopInputError, NestingError, StepFailure
+from pipelines.guardrails.kill_switch import Switch
+from pipelines.language import LanguageError
+
+
+class StepError(Exception):
+    """Base; `code` is stable."""
+
+    code: ClassVar[str] = "step_failed"
+    kind: ClassVar[FailureKind] = FailureKind.ERROR
+
+
+class EchoedFailureError(StepError):
+    """A test_echo step with `fail: true`."""
+
+    code = "echoed_failure"
+
+
+class AnswerMisfitError(StepError):
+    """The provider's answer does not fit the schema, not even when told what is wrong with it."""
+
+    code = "answer_misfit"
+    kind = FailureKind.REFUSED
+
+
+class OutsideWorkspaceError(StepError):
+    """The path leads out of the workspace, or through a symbolic link."""
+
+    code = "outside_workspace"
+    kind = FailureKind.FORBIDDEN
+
+
+class WorkspaceFileError(StepError):
+    """The file cannot be used: the message says which and why."""
+
+    code = "workspace_file"
+    kind = FailureKind.INVALID
+
+
+class SwitchedOffError(Exception):
+    """A triggered kill switch forbids what the step was about to do."""
+
+    def __init__(self, switch: Switch) -> None:
+        super().__init__(str(switch))
+        self.switch = switch
+
+
+def failure_of(error: Exception) -> StepFailure:
+    """What an attempt's exception means. Unknown exceptions are worth another try and keep their type's name."""
+    match error:
+        case ProviderError():
+            return StepFailure(_provider_kind(error), error.code, error.message, error.provider, error.retry_after_s)
+        case StepError():
+            return StepFailure(error.kind, error.code, str(error))
+        case LanguageError():
+            return StepFailure(FailureKind.INVALID, error.code, str(error))
+        case NestingError():
+            return StepFailure(FailureKind.FORBIDDEN, "nesting", str(error))
+        case LoopInputError():
+            return StepFailure(FailureKind.INVALID, "loop_input", str(error))
+        case TimeoutError():
+            return StepFailure(FailureKind.TIMEOUT, "timeout", str(error) or "the step did not end in time")
+        case _:
+            return StepFailure(FailureKind.ERROR, "exception", f"{type(error).__name__}: {error}")
+
+
+def _provider_kind(error: ProviderError) -> FailureKind:
+    match error:
+        case TransientError():
+            return FailureKind.TRANSIENT
+        case RefusedError():
+            return FailureKind.REFUSED
+        case SpentError():
+            return FailureKind.SPENT
+        case _:
+            return FailureKind.UNAVAILABLE
