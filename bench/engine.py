@@ -47,7 +47,7 @@ async def node(state_dir: Path) -> Kernel:
     kernel = Kernel()
     parts = NodeParts(
         state_dir=state_dir,
-        journal=MemoryStore(keep_finished=100),
+        journal=MemoryStore(),
         kill_view=KillView(),
         providers={},
         routes={},

@@ -85,7 +85,9 @@ class _Filler:
     def _array(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
         least, most = int(schema.get("minItems", 0)), int(schema.get("maxItems", 8))
         items = _mapping(schema.get("items"))
-        is_plain = _kind(self._resolved(items)) == "string" and not ({"enum", "const", "anyOf"} & set(items))
+        is_plain = _kind(self._resolved(items)) == "string" and not (
+            {"enum", "const", "anyOf", "oneOf", "format"} & set(items)
+        )
         if is_plain:
             texts = [_fitted(each, items) for each in self._texts(name)]
         else:
@@ -93,12 +95,13 @@ class _Filler:
         made: list[Any] = list(dict.fromkeys(texts)) if is_plain else texts
         while len(made) < least:
             extra = self.value(items, name, depth + 1)
-            made.append(f"{extra} {len(made) + 1}" if isinstance(extra, str) and extra in made else extra)
+            # Numbered, so that the entries of a plain list differ.
+            made.append(_fitted(f"{len(made) + 1} {extra}", items) if is_plain else extra)
         return made[: max(most, least)]
 
     def _number(self, schema: Mapping[str, Any], name: str, *, whole: bool) -> float:
-        labelled = rules.NUMBER.search(self.labels.get(rules.fold(name), ""))
-        found = float(labelled.group().replace(",", "")) if labelled else self._counted(name)
+        labelled = rules.first_number(self.labels.get(rules.fold(name), ""))
+        found = self._counted(name) if labelled is None else labelled
         low = _bound(schema, "minimum", "exclusiveMinimum", 1, whole=whole)
         high = _bound(schema, "maximum", "exclusiveMaximum", -1, whole=whole)
         value = max(found, low) if low is not None else found
@@ -145,8 +148,7 @@ class _Filler:
             return float(len(rules.sentences(self.text)))
         if "confidence" in folded or "score" in folded or "probab" in folded:
             return 0.5
-        near = rules.NUMBER.search(self.text)
-        return float(near.group().replace(",", "")) if near and near.group().count(".") <= 1 else 0.0
+        return rules.first_number(self.text) or 0.0
 
     def _flag(self, name: str) -> bool:
         labelled = self.labels.get(rules.fold(name), "").lower()

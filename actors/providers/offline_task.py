@@ -16,7 +16,9 @@ _TASKS: tuple[tuple[Task, tuple[str, ...]], ...] = (
     ("entities", ("entities", "entity", "named ", "names of", "who is mentioned")),
     ("summary", ("summar", "abstract", "tl;dr", "digest", "shorten", "condense")),
 )
-_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z][\w ]*?)\s*\}\}|\{([A-Za-z][\w ]*?)\}|\[([A-Z][A-Z_ ]+)\]")
+_PLACEHOLDER = re.compile(
+    r"\{\{ {0,4}([A-Za-z][\w ]{0,60}?) {0,4}\}\}|\{([A-Za-z][\w ]{0,60})\}|\[([A-Z][A-Z_ ]{1,60})\]"
+)
 _COUNT = re.compile(
     r"\b(\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten)\s+(?:\w+\s+){0,2}?"
     r"(?:sentence|point|bullet|keyword|key word|term|tag|item)s?\b"

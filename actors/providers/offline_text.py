@@ -6,6 +6,7 @@ order in the text. Summaries rank sentences by the frequency of their content wo
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -13,17 +14,18 @@ from dataclasses import dataclass
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-ZÄÖÜÀ-Þ0-9\"'(\[])|\n\s*\n|\n(?=\s*[-*#•\d])")
 _WORD = re.compile(r"[^\W\d_]['\w\u2019-]*[^\W_]|[^\W\d_]")
 _BULLET = re.compile(r"^\s*(?:[-*•#>]+|\d+[.)])\s+")
-_LABEL = re.compile(r"^\s*[-*]?\s*\**([A-Za-z][\w /-]{0,40}?)\**\s*[:=]\s+(\S.*)$", re.MULTILINE)
-_EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
+_LABEL = re.compile(r"([A-Za-z][\w /-]{0,40}?)\*{0,2} ?[:=]\*{0,2}[ \t]+(\S.*)")
+_LONGEST_LABELLED_LINE = 2000
+_EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+\b")
 _URL = re.compile(r"\bhttps?://[^\s<>\"')\]]+")
 _DATE = re.compile(
     r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}[./]\d{1,2}[./]\d{4}\b|"
     r"\b(?:\d{1,2}\.? )?(?:January|February|March|April|May|June|July|August|September|October|November|December)"
     r"(?: \d{1,2},)? \d{4}\b"
 )
-_AMOUNT = re.compile(r"(?:[$€£]\s?\d[\d,.]*\d|[$€£]\s?\d|\b\d[\d,.]*\s?(?:USD|EUR|GBP|%|percent))")
-_NAME = re.compile(r"\b[A-Z]['\w\u2019-]+(?:[ \t]+(?:of|de|van|von|der)?[ \t]*[A-Z]['\w\u2019-]+)*\b")
-NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
+_AMOUNT = re.compile(r"(?:[$€£]\s?\d[\d,.]{0,20}\d|[$€£]\s?\d|(?<![\d.,])\d[\d,.]{0,20}\s?(?:USD|EUR|GBP|%|percent))")
+_NAME = re.compile(r"\b[A-Z]['\w\u2019-]+(?:[ \t]+(?:(?:of|de|van|von|der)[ \t]+)?[A-Z]['\w\u2019-]+)*\b")
+_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
 
 # The commonest English function words: they say nothing about what a text is about.
 _COMMON_WORDS = (
@@ -108,8 +110,10 @@ def entities(text: str) -> Entities:
 def labels(text: str) -> dict[str, str]:
     """Values of lines like "Author: Anna Berg", by folded label; the first of a label holds."""
     found: dict[str, str] = {}
-    for label, value in _LABEL.findall(text):
-        found.setdefault(fold(label), value.strip().rstrip(","))
+    for line in text.splitlines():
+        match = _LABEL.fullmatch(line.lstrip("-* \t")) if len(line) <= _LONGEST_LABELLED_LINE else None
+        if match is not None:
+            found.setdefault(fold(match.group(1)), match.group(2).strip().rstrip(","))
     return found
 
 
@@ -117,6 +121,18 @@ def fold(name: str) -> str:
     """A name as a key: lower case, one underscore between words ("firstName", "First name" → "first_name")."""
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[\W_]+", "_", split).strip("_").lower()
+
+
+def first_number(text: str) -> float | None:
+    """The first number in `text` ("1,250.5" is 1250.5); None without one, or when it is a version or too large."""
+    found = _NUMBER.search(text)
+    if found is None:
+        return None
+    try:
+        number = float(found.group().replace(",", ""))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def title(text: str, longest: int = 80) -> str:

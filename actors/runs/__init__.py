@@ -7,6 +7,7 @@ dispatcher, pipeline_actor, step_actor   the actors; frames, closing, restoring,
 
 from actors.runs.dispatcher import RunDispatcher
 from actors.runs.errors import (
+    DrainingError,
     KillSwitchedError,
     NoSuchRunError,
     RunError,
@@ -29,6 +30,7 @@ __all__ = [
     "AwaitRun",
     "CancelRun",
     "Drain",
+    "DrainingError",
     "GetRun",
     "KillSwitchedError",
     "ListRuns",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from actors.journal import CloseRun, JournalError, ListRuns as ListRecords, LoadRun, OpenRun, RunRecord, UnfinishedRuns
+from actors.journal import CloseRun, JournalError, LoadRun, OpenRun, RunRecord, UnfinishedRuns
+from actors.journal import ListRuns as ListRecords
 from actors.kernel import (
     Actor,
     ActorDeadError,
@@ -31,6 +32,7 @@ from actors.kernel import (
 )
 from actors.runs.closing import outcome_of
 from actors.runs.errors import (
+    DrainingError,
     KillSwitchedError,
     NoSuchRunError,
     RunError,
@@ -53,11 +55,11 @@ from actors.runs.messages import (
 )
 from actors.runs.names import pipeline_name, run_name
 from actors.runs.recording import journal
-from actors.runs.restoring import meta_of, request_of
+from actors.runs.restoring import DefinitionTexts, meta_of, request_of
 from actors.runs.showing import info_of_record, info_of_summary
 from actors.runs.values import RunInfo, RunOutcome, RunRequest
 from actors.runs.workbench import Workbench
-from pipelines.language import LanguageError, resolve_inputs, to_yaml
+from pipelines.language import LanguageError, resolve_inputs
 
 _START_TIMEOUT_S = 30.0
 _CANCEL_TIMEOUT_S = 5.0
@@ -122,6 +124,7 @@ class RunDispatcher(Actor):
         self._run_of: dict[MonitorRef, str] = {}
         self._finished: OrderedDict[str, RunOutcome] = OrderedDict()
         self._unfinished: tuple[RunRecord, ...] = ()
+        self._definitions = DefinitionTexts()
         self._draining: Reply | None = None
         self._closed_for_runs = False
 
@@ -145,7 +148,7 @@ class RunDispatcher(Actor):
             case ListRuns(limit):
                 return self.defer(self._list(limit))
             case CancelRun(run_id):
-                return self.defer(self._cancel(run_id))
+                return self._answer(self._cancel(run_id))
             case RunEvents(run_id, since):
                 return self._bench.voice.since(run_id, since)
             case RunEnded(outcome):
@@ -170,11 +173,15 @@ class RunDispatcher(Actor):
                 raise TypeError(f"a RunDispatcher does not take {type(message).__name__}")
         return None
 
+    def _answer(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Like `defer`, but goes on when the caller leaves: what was half done would belong to nobody."""
+        self.spawn_task(_bring(self.later(), work))
+
     # ---- letting in ----------------------------------------------------------------------------------------
 
     def _submit(self, request: RunRequest) -> Any:
         if self._closed_for_runs:
-            raise RunSuspendedError(request.run_id)
+            raise DrainingError
         switch = self._bench.kill_view.blocked(pipeline=request.pipeline.name)
         if switch is not None:
             raise KillSwitchedError(switch)
@@ -184,14 +191,14 @@ class RunDispatcher(Actor):
         if request.run_id in self._live:
             return request.run_id
         live = self._live[request.run_id] = _Live(request.run_id, request.pipeline.name)
-        return self.defer(self._open(request, live))
+        return self._answer(self._open(request, live))
 
     async def _open(self, request: RunRequest, live: _Live) -> str:
         pipeline = request.pipeline
         entry = OpenRun(
             run_id=request.run_id,
             pipeline_name=pipeline.name,
-            definition=request.source_text or to_yaml(pipeline),
+            definition=self._definitions.of(request),
             definition_hash=pipeline.content_hash,
             inputs=request.inputs,
             meta=meta_of(request),
@@ -208,11 +215,10 @@ class RunDispatcher(Actor):
             self._hand_over(live, run_id)
             return run_id
         self._bench.voice.say(self.kernel, run_id, "run_accepted", pipeline=pipeline.name, origin=request.origin)
-        # Not bound to the caller: a client that leaves now has submitted all the same.
-        await self._shielded_launch(request, live)
+        await self._launch_or_fail(request, live)
         return run_id
 
-    async def _shielded_launch(self, request: RunRequest, live: _Live) -> None:
+    async def _launch_or_fail(self, request: RunRequest, live: _Live) -> None:
         try:
             await self._launch(request, live)
         except KernelError as error:
@@ -271,7 +277,7 @@ class RunDispatcher(Actor):
             await self._fail(record.run_id, request)
             return
         with contextlib.suppress(RunNotStartedError):  # recorded and said: the other runs go on
-            await self._shielded_launch(request, live)
+            await self._launch_or_fail(request, live)
 
     # ---- waiting and looking -------------------------------------------------------------------------------
 
@@ -431,3 +437,10 @@ class RunDispatcher(Actor):
 
 class _DrainExpired:
     """The live runs have had their time."""
+
+
+async def _bring(reply: Reply, work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        reply.set(await work)
+    except RunDispatcher.expected_errors as error:
+        reply.fail(error)

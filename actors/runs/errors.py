@@ -98,3 +98,12 @@ class RunSuspendedError(RunError):
 
     def __str__(self) -> str:
         return f"run {self.run_id!r} was stopped with its node and resumes when the node starts again"
+
+
+class DrainingError(RunError):
+    """The node lets its live runs end and takes no more."""
+
+    code = "draining"
+
+    def __str__(self) -> str:
+        return "the node is stopping and takes no further runs. Fix: submit again when it has started"

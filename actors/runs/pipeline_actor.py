@@ -14,7 +14,18 @@ from typing import Any, assert_never
 from pydantic import JsonValue
 
 from actors.journal import CloseRun, JournalError, LoadRun, RecordStep, RunRecord
-from actors.kernel import Actor, ActorDeadError, Down, NameTakenError, Normal, NotFound, Shutdown, StartChild, TerminateChild, Timer
+from actors.kernel import (
+    Actor,
+    ActorDeadError,
+    Down,
+    NameTakenError,
+    Normal,
+    NotFound,
+    Shutdown,
+    StartChild,
+    TerminateChild,
+    Timer,
+)
 from actors.killswitch import Subscribe, SwitchChanged
 from actors.runs.closing import RunClosing
 from actors.runs.frames import Broken, Consequence, FrameTree, RootEnded, Settled, Start
@@ -37,7 +48,6 @@ from actors.steps import PROVIDER_FAMILIES, SwitchedOffError, check_switches, pr
 from pipelines.execution import Ancestry, FailureKind, FrameSpec, StepFailure, graph_of, workflow_facts
 from pipelines.guardrails.kill_switch import Switch
 from pipelines.language import Scope
-
 
 _START_TRIES = 10
 
@@ -118,7 +128,9 @@ class PipelineActor(Actor):
         self._begin()
 
     def _begin(self) -> None:
-        with contextlib.suppress(ActorDeadError):  # while the board restarts the view still holds, and keeps subscribers
+        with contextlib.suppress(
+            ActorDeadError
+        ):  # while the board restarts the view still holds, and keeps subscribers
             self.kernel.ref("kill_board").tell(Subscribe(self.ref))
         self._carry_out(self._tree.begin())
 

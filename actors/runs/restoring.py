@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -9,7 +10,27 @@ from pydantic import JsonValue
 
 from actors.journal import RunRecord
 from actors.runs.values import RunOrigin, RunRequest
-from pipelines.language import InvalidPipelineError, load_pipeline
+from pipelines.language import InvalidPipelineError, load_pipeline, to_yaml
+
+
+class DefinitionTexts:
+    """The texts of pipelines that were made by programs, by content hash. Evolution submits the same one many times."""
+
+    def __init__(self, kept: int = 256) -> None:
+        self._texts: OrderedDict[str, str] = OrderedDict()
+        self._kept = kept
+
+    def of(self, request: RunRequest) -> str:
+        """The definition as the journal keeps it."""
+        if request.source_text:
+            return request.source_text
+        key = request.pipeline.content_hash
+        text = self._texts.get(key)
+        if text is None:
+            text = self._texts[key] = to_yaml(request.pipeline)
+            if len(self._texts) > self._kept:
+                self._texts.popitem(last=False)
+        return text
 
 
 def meta_of(request: RunRequest) -> dict[str, JsonValue]:

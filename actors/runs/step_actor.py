@@ -32,7 +32,7 @@ from pipelines.execution import (
     skipped_result,
     wants_another_way,
 )
-from pipelines.language import LanguageError, Scope, Step
+from pipelines.language import Scope, Step
 
 
 @dataclass(slots=True, eq=False)

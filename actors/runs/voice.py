@@ -29,9 +29,7 @@ class RunVoice:
         self._events_per_run = events_per_run
         self._runs_kept = runs_kept
 
-    def say(
-        self, kernel: Kernel, run_id: str, kind: RunEventKind, step: str | None = None, **data: JsonValue
-    ) -> None:
+    def say(self, kernel: Kernel, run_id: str, kind: RunEventKind, step: str | None = None, **data: JsonValue) -> None:
         """Publishes one event."""
         track = self._tracks.get(run_id)
         if track is None:

@@ -1,11 +1,11 @@
 """What goes wrong inside steps, and how each exception reads as a `StepFailure`.
 
-    StepError                 the base of what executors raise themselves; `kind` decides what is done about it
-    ├── EchoedFailureError    a test_echo step was told to fail
-    ├── AnswerMisfitError     an answer does not conform to the step's schema, asked twice
-    ├── OutsideWorkspaceError a path leads out of the run's workspace (`jail.py`)
-    └── WorkspaceFileError    a file of the workspace is missing, too large, not a file, not UTF-8 (`jail.py`)
-    SwitchedOffError          a kill switch forbids the call; not a failure: the step waits until it is armed
+StepError                 the base of what executors raise themselves; `kind` decides what is done about it
+├── EchoedFailureError    a test_echo step was told to fail
+├── AnswerMisfitError     an answer does not conform to the step's schema, asked twice
+├── OutsideWorkspaceError a path leads out of the run's workspace (`jail.py`)
+└── WorkspaceFileError    a file of the workspace is missing, too large, not a file, not UTF-8 (`jail.py`)
+SwitchedOffError          a kill switch forbids the call; not a failure: the step waits until it is armed
 """
 
 from __future__ import annotations

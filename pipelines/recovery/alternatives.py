@@ -112,7 +112,9 @@ def _other_step_type(step: BaseStep, failure: Failure, available: tuple[str, ...
         return
     if isinstance(step, ParallelClaudeStep):
         raws, inputs = _one_after_another(step)
-        yield _alternative("other_step_type", "claude one by one", [_at(raw, provider) for raw in raws], inputs, "parts")
+        yield _alternative(
+            "other_step_type", "claude one by one", [_at(raw, provider) for raw in raws], inputs, "parts"
+        )
     elif isinstance(step, PromptStep) and step.output_schema is not None:
         inputs = {"prompt": step.prompt, "schema": step.output_schema}
         raw: JsonMap = {"name": ANSWER, "type": "claude", "prompt": _JSON_REQUEST}

@@ -42,10 +42,10 @@ def evolve_pipeline(
         while True:
             state: dict[str, Any] = client.get(f"/v1/evolutions/{quote(evolution_id, safe='')}")
             generation = state.get("generation")
-            if isinstance(generation, int) and generation != shown:
+            if isinstance(generation, int) and generation > shown:
                 shown = generation
                 say(_progress(state))
-            if state.get("status") not in ("running", "starting", "paused"):
+            if state.get("status") != "running":
                 break
             threading.Event().wait(POLL_S)
     return _finish(state, output, as_json=as_json)
@@ -53,9 +53,14 @@ def evolve_pipeline(
 
 def _progress(state: dict[str, Any]) -> str:
     return (
-        f"generation {state.get('generation')}: best fitness {state.get('best_fitness')}, "
-        f"requests {state.get('requests_used')} of {state.get('budget_requests')}"
+        f"generation {state['generation']} of {state['generations']}: best fitness {_figure(state['best_fitness'])} "
+        f"(founder {_figure(state['founder_fitness'])}), "
+        f"requests {state['requests_used']} of {state['budget_requests']}"
     )
+
+
+def _figure(fitness: float | None) -> str:
+    return "-" if fitness is None else f"{fitness:.4f}"
 
 
 def _finish(state: dict[str, Any], output: Path | None, *, as_json: bool) -> int:
@@ -67,7 +72,6 @@ def _finish(state: dict[str, Any], output: Path | None, *, as_json: bool) -> int
         print_json(state)
     elif output is None and isinstance(best, str):
         sys.stdout.write(best)
-    if state.get("status") not in ("finished", "succeeded", "completed"):
-        say(f"the evolution ended as {state.get('status')}: {state.get('error') or state.get('reason') or ''}")
-        return exits.FAILED
-    return exits.OK
+    if state.get("reason"):
+        say(f"the evolution {state.get('status')}: {state['reason']}")
+    return exits.OK if state.get("status") == "succeeded" else exits.FAILED

@@ -19,6 +19,7 @@ import runtime
 from runtime.daemon.exits import EXIT_FAILED
 from runtime.settings import make_private
 
+STRAY_LOG = "evopipe.stderr.log"
 PATH_VARIABLES = (
     "EVOPIPE_CONFIG",
     "EVOPIPE_STATE_DIR",
@@ -56,7 +57,7 @@ def start_detached(log_file: Path, *, timeout_s: float = 30.0, module: str = "ru
     make_private(log_file.parent)
     read_end, write_end = os.pipe()
     command = [sys.executable, "-P", "-m", module, "--ready-fd", str(write_end)]
-    with log_file.with_name("evopipe.stderr.log").open("wb") as stray:
+    with log_file.with_name(STRAY_LOG).open("wb") as stray:
         # What escapes structlog (an interpreter crash, a C library) lands beside the log, this start's only.
         child = subprocess.Popen(
             command,
@@ -84,7 +85,7 @@ def start_detached(log_file: Path, *, timeout_s: float = 30.0, module: str = "ru
         child.returncode = 0
         return DetachedStart(pid=child.pid, seconds=time.monotonic() - began)
     code = child.wait(timeout=10)
-    message = str(report.get("error") or f"the node ended with code {code} before it was ready; see {log_file}.")
+    message = str(report.get("error") or _unreported(code, log_file))
     raise StartFailed(message, int(report.get("exit_code") or EXIT_FAILED))
 
 
@@ -125,6 +126,14 @@ def _parsed(line: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _unreported(code: int, log_file: Path) -> str:
+    """What can be said of a daemon that ended without a word: an import that failed, a crash of the interpreter."""
+    stray = log_file.with_name(STRAY_LOG)
+    lines = stray.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    last = f" ({lines[-1]})" if lines else ""
+    return f"the node ended with code {code} before it was ready{last}; see {stray}."
 
 
 def _environment() -> dict[str, str]:

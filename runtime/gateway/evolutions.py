@@ -5,12 +5,11 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.evolution import GetEvolution, StartEvolution
+from actors.evolution import Evolve, GetEvolution
 from runtime.gateway.endpoint import Desk
-from runtime.gateway.problems import ApiError
 from runtime.gateway.runs import check_inputs, compile_definition
 from runtime.gateway.schemas import EvolveBody
-from runtime.gateway.wire import WireResponse, to_wire
+from runtime.gateway.wire import WireResponse
 
 
 class EvolutionEndpoints:
@@ -26,7 +25,7 @@ class EvolutionEndpoints:
         check_inputs(pipeline, body.inputs)
         started = await self._desk.call(
             "breeding",
-            StartEvolution(
+            Evolve(
                 pipeline=pipeline,
                 inputs=dict(body.inputs),
                 generations=body.generations,
@@ -35,15 +34,8 @@ class EvolutionEndpoints:
                 seed=body.seed,
             ),
         )
-        return WireResponse({"evolution_id": to_wire(started)}, status_code=202)
+        return WireResponse({"evolution_id": started}, status_code=202)
 
     async def get(self, request: Request) -> Response:
         """GET /v1/evolutions/{id}: how far it is, and its best genome as YAML."""
-        evolution_id = request.path_params["evolution_id"]
-        try:
-            found = await self._desk.call("breeding", GetEvolution(evolution_id))
-        except LookupError:
-            found = None
-        if found is None:
-            raise ApiError(404, "no_such_evolution", f"there is no evolution {evolution_id!r} here.")
-        return WireResponse(found)
+        return WireResponse(await self._desk.call("breeding", GetEvolution(request.path_params["evolution_id"])))

@@ -14,6 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.evolution import (
+    EvolutionError,
+    EvolutionStillRunningError,
+    InvalidOrderError,
+    NoSuchEvolutionError,
+    TooManyEvolutionsError,
+)
 from actors.journal import IdempotencyConflictError, JournalError
 from actors.kernel import ActorDeadError, CallTimeout, KernelError, MailboxFull, MaxChildren
 from actors.runs import (
@@ -36,6 +43,12 @@ RUN_STATUS: dict[type[RunError], int] = {
     RunStillRunningError: 504,
     RunSuspendedError: 503,
     TooManyRunsError: 429,
+}
+EVOLUTION_STATUS: dict[type[EvolutionError], int] = {
+    EvolutionStillRunningError: 504,
+    InvalidOrderError: 422,
+    NoSuchEvolutionError: 404,
+    TooManyEvolutionsError: 429,
 }
 
 
@@ -69,6 +82,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(error.status_code, _http_code(error.status_code), _http_message(error))
         case RunError():
             return ApiError(RUN_STATUS.get(type(error), 500), error.code, f"{error}.")
+        case EvolutionError():
+            return ApiError(EVOLUTION_STATUS.get(type(error), 500), error.code, f"{error}.")
         case InvalidInputsError():
             return ApiError(422, error.code, f"{error}.", error.problems)
         case IdempotencyConflictError():

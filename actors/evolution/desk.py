@@ -1,0 +1,271 @@
+"""The breeding desk: takes orders, starts a chamber for each, knows how far they are, and goes on with what a stopped node
+left unfinished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from actors.evolution import ledger
+from actors.evolution.errors import (
+    EvolutionError,
+    EvolutionNotStartedError,
+    EvolutionStillRunningError,
+    InvalidOrderError,
+    LedgerError,
+    NoSuchEvolutionError,
+    TooManyEvolutionsError,
+)
+from actors.evolution.messages import (
+    ENDED,
+    AwaitEvolution,
+    CancelEvolution,
+    EvolutionState,
+    Evolve,
+    GetEvolution,
+    ListEvolutions,
+)
+from actors.evolution.progress import Progress, replayed, state_of
+from actors.evolution.names import chamber_name
+from actors.kernel import (
+    Actor,
+    ActorRef,
+    ChildSpec,
+    Down,
+    KernelError,
+    MonitorRef,
+    Reply,
+    StartChild,
+    TerminateChild,
+)
+from pipelines.language import LanguageError, resolve_inputs
+
+START_TIMEOUT_S = 30.0
+LOST_AFTER_S = 2.0
+MAX_KNOWN = 200
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class _GoOn:
+    """To itself after a start: chambers that a stopped node left unfinished are started again."""
+
+    orders: tuple[tuple[str, Evolve], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Overdue:
+    waiter: Reply
+    evolution_id: str
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _IsItLost:
+    """To itself, some time after a chamber ended: either its supervisor has restarted it by now, or it is gone."""
+
+    evolution_id: str
+    reason: str
+
+
+class BreedingDesk(Actor):
+    """Answers `Evolve`, `AwaitEvolution`, `GetEvolution`, `ListEvolutions`, `CancelEvolution`.
+
+    `chamber_child_spec(evolution_id, order, directory)` gives what is started under the DynamicSupervisor "evolution":
+    a supervisor with the chamber and its organisms' supervisor, or the chamber itself. At most `max_live` evolve at a
+    time. Ledgers are under `<state_dir>/evolution/<id>/`. After a restart of the desk running chambers go on untouched;
+    after a restart of the node unfinished evolutions go on from their last generation.
+    """
+
+    expected_errors = (EvolutionError, LanguageError)
+
+    def __init__(
+        self,
+        state_dir: str | Path,
+        chamber_child_spec: Callable[[str, Evolve, Path], ChildSpec],
+        *,
+        max_live: int = 8,
+        supervisor: str = "evolution",
+    ) -> None:
+        super().__init__()
+        self._root = Path(state_dir) / "evolution"
+        self._chamber_child_spec = chamber_child_spec
+        self._max_live = max_live
+        self._supervisor = supervisor
+        self._states: dict[str, EvolutionState] = {}
+        self._waiters: dict[str, list[Reply]] = {}
+        self._watched: dict[MonitorRef, str] = {}
+
+    async def on_start(self) -> None:
+        found = await asyncio.to_thread(_ledgers, self._root)
+        unfinished: list[tuple[str, Evolve]] = []
+        for state, order in found:
+            self._states[state.evolution_id] = state
+            if order is not None and state.status == "running":
+                unfinished.append((state.evolution_id, order))
+        if unfinished:
+            self.ref.tell(_GoOn(tuple(unfinished)))
+
+    async def on_receive(self, message: Any) -> Any:
+        match message:
+            case Evolve():
+                return await self._evolve(message)
+            case EvolutionState():
+                self._learn(message)
+            case AwaitEvolution(evolution_id, timeout_s):
+                self._await(evolution_id, timeout_s)
+            case GetEvolution(evolution_id):
+                return self._known(evolution_id)
+            case ListEvolutions():
+                return tuple(self._states.values())
+            case CancelEvolution(evolution_id):
+                return await self._cancel(evolution_id)
+            case Down(monitor, _, reason):
+                evolution_id = self._watched.pop(monitor, "")
+                self.tell_after(LOST_AFTER_S, _IsItLost(evolution_id, str(reason)))
+            case _IsItLost(evolution_id, reason):
+                self._look_for(evolution_id, reason)
+            case _Overdue(waiter, evolution_id, timeout_s):
+                self._give_up(waiter, evolution_id, timeout_s)
+            case _GoOn(orders):
+                await self._go_on(orders)
+            case _:
+                return super().on_receive(message)
+        return None
+
+    # ---- orders -------------------------------------------------------------------------------------------
+
+    async def _evolve(self, order: Evolve) -> str:
+        _check(order)
+        resolve_inputs(order.pipeline, order.inputs)
+        live = sum(state.status not in ENDED for state in self._states.values())
+        if live >= self._max_live:
+            raise TooManyEvolutionsError(f"{live} evolutions are live already, which is the limit")
+        evolution_id = order.evolution_id or f"evolution-{self.kernel.rng.getrandbits(48):012x}"
+        if evolution_id in self._states:
+            raise InvalidOrderError(f"there is an evolution {evolution_id!r} already. Fix: choose another id")
+        await self._start(evolution_id, order)
+        return evolution_id
+
+    async def _start(self, evolution_id: str, order: Evolve) -> None:
+        directory = self._root / evolution_id
+        spec = self._chamber_child_spec(evolution_id, order, directory)
+        self._states.setdefault(evolution_id, state_of(evolution_id, order, Progress(), str(directory)))
+        try:
+            started = await self.kernel.ref(self._supervisor).call(StartChild(spec), timeout_s=START_TIMEOUT_S)
+        except KernelError as error:
+            del self._states[evolution_id]
+            raise EvolutionNotStartedError(f"{type(error).__name__}: {error}") from error
+        self._watched[self.monitor(started)] = evolution_id
+        self._forget_the_oldest()
+
+    async def _go_on(self, orders: tuple[tuple[str, Evolve], ...]) -> None:
+        for evolution_id, order in orders:
+            chamber = self.kernel.registry.whereis(chamber_name(evolution_id))
+            if chamber is not None:
+                self._watched[self.monitor(chamber)] = evolution_id
+                continue
+            known = self._states[evolution_id]
+            try:
+                await self._start(evolution_id, order)
+            except EvolutionNotStartedError as error:
+                self._learn(replace(known, status="failed", reason=f"it could not go on: {error}"))
+
+    async def _cancel(self, evolution_id: str) -> EvolutionState:
+        state = self._known(evolution_id)
+        if state.status in ENDED:
+            return state
+        try:
+            await self.kernel.ref(self._supervisor).call(TerminateChild(evolution_id), timeout_s=START_TIMEOUT_S)
+            line = {"kind": "ended", "status": "cancelled", "reason": "cancelled"}
+            await asyncio.to_thread(ledger.append, self._root / evolution_id / ledger.LEDGER_FILE, [line])
+        except KernelError as error:
+            raise EvolutionError(f"evolution {evolution_id!r} could not be ended: {error}") from error
+        self._learn(replace(state, status="cancelled", reason="cancelled"))
+        return self._known(evolution_id)
+
+    # ---- what is known ------------------------------------------------------------------------------------
+
+    def _known(self, evolution_id: str) -> EvolutionState:
+        state = self._states.get(evolution_id)
+        if state is None:
+            raise NoSuchEvolutionError(evolution_id)
+        return state
+
+    def _learn(self, state: EvolutionState) -> None:
+        known = self._states.get(state.evolution_id)
+        if known is not None and known.status in ENDED:
+            return
+        self._states[state.evolution_id] = state
+        if state.status in ENDED:
+            for waiter in self._waiters.pop(state.evolution_id, []):
+                waiter.set(state)
+
+    def _await(self, evolution_id: str, timeout_s: float) -> None:
+        state = self._known(evolution_id)
+        waiter = self.later()
+        if state.status in ENDED:
+            waiter.set(state)
+            return
+        self._waiters.setdefault(evolution_id, []).append(waiter)
+        self.tell_after(timeout_s, _Overdue(waiter, evolution_id, timeout_s))
+
+    def _give_up(self, waiter: Reply, evolution_id: str, timeout_s: float) -> None:
+        waiting = self._waiters.get(evolution_id, [])
+        if waiter in waiting:
+            waiting.remove(waiter)
+            waiter.fail(EvolutionStillRunningError(f"{evolution_id!r} did not end within {timeout_s:g} s and goes on"))
+
+    def _look_for(self, evolution_id: str, reason: str) -> None:
+        state = self._states.get(evolution_id)
+        if state is None or state.status in ENDED:
+            return
+        chamber: ActorRef[Any] | None = self.kernel.registry.whereis(chamber_name(evolution_id))
+        if chamber is not None:
+            self._watched[self.monitor(chamber)] = evolution_id
+            return
+        self._learn(replace(state, status="failed", reason=f"its chamber is gone: {reason}"))
+
+    def _forget_the_oldest(self) -> None:
+        for evolution_id, state in list(self._states.items()):
+            if len(self._states) <= MAX_KNOWN:
+                return
+            if state.status in ENDED:
+                del self._states[evolution_id]
+
+
+def _check(order: Evolve) -> None:
+    limits = {
+        "generations": (order.generations, 1, 1000),
+        "population": (order.population, 2, 1000),
+        "budget_requests": (order.budget_requests, 1, 1_000_000),
+    }
+    for name, (value, low, high) in limits.items():
+        if not low <= value <= high:
+            raise InvalidOrderError(f"{name} must be between {low} and {high}, got {value}")
+    if order.evolution_id is not None and not _ID.fullmatch(order.evolution_id):
+        raise InvalidOrderError(f"the id {order.evolution_id!r} must be letters, digits, '_', '.', '-', at most 64")
+
+
+def _ledgers(root: Path) -> list[tuple[EvolutionState, Evolve | None]]:
+    """The newest evolutions on the disk, oldest first. One that cannot be read is known as failed."""
+    try:
+        directories = [entry for entry in root.iterdir() if (entry / ledger.LEDGER_FILE).exists()]
+    except FileNotFoundError:
+        return []
+    newest = sorted(directories, key=lambda each: (each / ledger.LEDGER_FILE).stat().st_mtime)[-MAX_KNOWN:]
+    return [_read(directory) for directory in newest]
+
+
+def _read(directory: Path) -> tuple[EvolutionState, Evolve | None]:
+    try:
+        evolution_id, order, progress = replayed(ledger.read(directory / ledger.LEDGER_FILE))
+    except LedgerError as error:
+        unreadable = EvolutionState(directory.name, "", "failed", 0, 0, directory=str(directory), reason=str(error))
+        return unreadable, None
+    return state_of(evolution_id, order, progress, str(directory)), order

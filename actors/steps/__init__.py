@@ -1,0 +1,37 @@
+"""Step types: what each one does when its StepActor makes an attempt.
+
+context, errors, jail, output, asking   what executors get and share
+table                                   all step types
+"""
+
+from actors.steps.context import Executor, StepContext, check_switches, provider_of
+from actors.steps.errors import (
+    AnswerMisfitError,
+    EchoedFailureError,
+    OutsideWorkspaceError,
+    StepError,
+    SwitchedOffError,
+    WorkspaceFileError,
+    failure_of,
+)
+from actors.steps.jail import Jail
+from actors.steps.output import write_output
+from actors.steps.table import PROVIDER_FAMILIES, STEP_EXECUTORS
+
+__all__ = [
+    "PROVIDER_FAMILIES",
+    "STEP_EXECUTORS",
+    "AnswerMisfitError",
+    "EchoedFailureError",
+    "Executor",
+    "Jail",
+    "OutsideWorkspaceError",
+    "StepContext",
+    "StepError",
+    "SwitchedOffError",
+    "WorkspaceFileError",
+    "check_switches",
+    "failure_of",
+    "provider_of",
+    "write_output",
+]

@@ -1,0 +1,120 @@
+"""`file_ops`: read, write, list, copy, move, delete, all through the workspace's jail."""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import io
+import json
+from collections.abc import Mapping
+from typing import assert_never, cast
+
+from pydantic import JsonValue
+
+from actors.steps.context import StepContext
+from actors.steps.errors import WorkspaceFileError
+from actors.steps.jail import Entry
+from pipelines.language import FileOpsStep, render, render_text
+from pipelines.language.patterns import UnsafePatternError, compile_pattern
+
+
+async def operate(context: StepContext) -> JsonValue:
+    """Raises `OutsideWorkspaceError`, `WorkspaceFileError`, `TemplateError`, or `OSError` for what the disk refuses."""
+    step: FileOpsStep = context.step
+    scope, jail = context.scope, context.jail
+    path = render_text(step.path or "", scope)
+    source = render_text(step.source or "", scope)
+    destination = render_text(step.destination or "", scope)
+    match step.operation:
+        case "read":
+            text = await context.in_thread(jail.read_text, path)
+            return {**_said(step, path=path), "content": parse_content(path, text), "text": text}
+        case "write":
+            data = file_text(path, render(step.content, scope)).encode()
+            await context.in_thread(jail.write, path, data)
+            return {**_said(step, path=path), "size": len(data)}
+        case "list":
+            return await _list(context, path)
+        case "copy":
+            await context.in_thread(jail.copy, source, destination)
+            return _said(step, source=source, destination=destination)
+        case "move":
+            await context.in_thread(jail.move, source, destination)
+            return _said(step, source=source, destination=destination)
+        case "delete":
+            await context.in_thread(jail.delete, path)
+            return _said(step, path=path)
+        case _:
+            assert_never(step.operation)
+
+
+async def _list(context: StepContext, path: str) -> JsonValue:
+    step: FileOpsStep = context.step
+    jail = context.jail
+    pattern = None if step.pattern is None else render_text(step.pattern, context.scope)
+    entries = await context.in_thread(jail.list, path, recursive=step.recursive)
+    files: list[JsonValue] = []
+    for entry in entries:
+        if pattern is not None and not fits(entry, pattern):
+            continue
+        file: dict[str, JsonValue] = {"name": entry.name, "path": entry.path, "size": entry.size}
+        if step.include_content:
+            file["content"] = await context.in_thread(jail.read_text, entry.path)
+        files.append(file)
+    return {**_said(step, path=path), "files": files, "count": len(files)}
+
+
+def fits(entry: Entry, pattern: str) -> bool:
+    """Whether a file's name fits a shell pattern (`*.txt`) or, where it is none, contains a regular expression."""
+    if fnmatch.fnmatchcase(entry.name, pattern):
+        return True
+    if pattern.startswith("*"):
+        return False
+    try:
+        compiled = compile_pattern(pattern)
+    except UnsafePatternError as error:
+        raise WorkspaceFileError(f"the pattern {pattern!r} cannot be used: {error}") from error
+    if compiled is None:
+        raise WorkspaceFileError(f"the pattern {pattern!r} is neither a shell pattern nor a regular expression")
+    return compiled.search(entry.name)
+
+
+def parse_content(path: str, text: str) -> JsonValue:
+    """JSON for `.json`, a list of rows for `.csv` (every value as text), the text itself for everything else."""
+    if path.endswith(".json"):
+        try:
+            return cast(JsonValue, json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise WorkspaceFileError(f"{path!r} is not JSON: {error}") from error
+    if path.endswith(".csv"):
+        try:
+            rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        except csv.Error as error:
+            raise WorkspaceFileError(f"{path!r} is not CSV: {error}") from error
+        return [{str(name): value for name, value in row.items() if name is not None} for row in rows]
+    return text
+
+
+def file_text(path: str, content: JsonValue) -> str:
+    """The text to write: text as it is, rows as CSV for `.csv`, everything else as indented JSON."""
+    if isinstance(content, str):
+        return content
+    if path.endswith(".csv") and isinstance(content, list) and all(isinstance(row, Mapping) for row in content):
+        rows = cast("list[Mapping[str, JsonValue]]", content)
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        target = io.StringIO(newline="")
+        writer = csv.DictWriter(target, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+        return target.getvalue()
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _cell(value: JsonValue) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _said(step: FileOpsStep, **facts: JsonValue) -> dict[str, JsonValue]:
+    return {"operation": step.operation, **facts, "status": "completed"}

@@ -1,0 +1,82 @@
+"""`parallel_claude`: several prompts at once, at most `max_parallel` in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from actors.providers import ProviderError
+from actors.steps.asking import make_request, rendered_options, result_of
+from actors.steps.context import StepContext
+from actors.steps.errors import failure_of
+from actors.steps.output import write_text
+from pipelines.execution import Spending
+from pipelines.language import LanguageError, ParallelClaudeStep, ParallelTask, render_text, to_text
+
+
+async def ask_parallel(context: StepContext) -> JsonValue:
+    """Every task's result by id. A retry asks only what failed before. On the last attempt single failures stay in the
+    result (`success` is then false); when every task failed, the step fails."""
+    step: ParallelClaudeStep = context.step
+    places = asyncio.Semaphore(step.max_parallel)
+    errors: dict[str, Exception] = {}
+
+    async def one(task: ParallelTask) -> None:
+        async with places:
+            if task.id in context.kept:
+                return
+            try:
+                context.kept[task.id] = await _ask(context, task)
+            except (ProviderError, LanguageError) as error:
+                errors[task.id] = error
+
+    # A group, so that a cancelled step leaves no call behind and a kill switch ends all of them.
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in step.parallel_tasks:
+                group.create_task(one(task))
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from several
+    first = next(iter(errors.values()), None)
+    if first is not None and (not context.last_attempt or len(errors) == len(step.parallel_tasks)):
+        raise first
+    return _combined(step, context.kept, errors)
+
+
+async def _ask(context: StepContext, task: ParallelTask) -> JsonValue:
+    step: ParallelClaudeStep = context.step
+    scope = await context.scope_with_files(step)
+    request = make_request(task, scope, rendered_options(task.claude_options, scope), step.timeout_s)
+    result = result_of(await context.ask(context.provider("claude"), request, part=task.id))
+    if task.output_to_file is not None:
+        await write_text(context, render_text(task.output_to_file, scope), to_text(result["result"]))
+    return result
+
+
+def _combined(
+    step: ParallelClaudeStep, results: Mapping[str, JsonValue], errors: Mapping[str, Exception]
+) -> dict[str, JsonValue]:
+    spent = Spending()
+    individual: dict[str, JsonValue] = {}
+    texts: list[str] = []
+    for task in step.parallel_tasks:
+        result = results.get(task.id)
+        if isinstance(result, Mapping):
+            spent.add(dict(result))
+            texts.append(f"## {task.id}\n\n{result.get('text', '')}")
+            individual[task.id] = dict(result)
+        else:
+            individual[task.id] = {"success": False, "error": failure_of(errors[task.id]).error(task.id, "claude", 1)}
+    text = "\n\n".join(texts)
+    usage: dict[str, JsonValue] = {**spent.usage}
+    return {
+        "combined_results": text,
+        "individual_results": individual,
+        "success": not errors,
+        "text": text,
+        "result": text,
+        "usage": usage,
+        "cost_usd": spent.cost_usd,
+    }

@@ -1,0 +1,49 @@
+"""`data_transform`: rows in, rows out, by a list of operations. One implementation at every size; pure.
+
+errors, fields         values filtering, aggregating the small languages inside two operations operations
+one function an operation
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pydantic import JsonValue
+
+from pipelines.transform.errors import TransformError
+from pipelines.transform.operations import OPERATIONS, Place, Sources
+
+OutputFormat = Literal["json", "string", "count", "none"]
+
+__all__ = ["OPERATIONS", "OutputFormat", "Sources", "TransformError", "apply_operations", "shape_output"]
+
+
+def apply_operations(data: JsonValue, operations: Sequence[Mapping[str, JsonValue]], *, sources: Sources) -> JsonValue:
+    """`data` after all operations in order (none: unchanged). The input is not touched.
+
+    `sources` resolves `right_source` of a join. Raises `TransformError` naming the operation, what is wrong and the
+    fix. Beyond the reference: `aggregate` with `per_group: true` works on the groups of a `group_by`, `map` knows
+    `trim`.
+    """
+    for index, spec in enumerate(operations):
+        name = spec.get("operation")
+        operation = OPERATIONS.get(name) if isinstance(name, str) else None
+        if operation is None:
+            raise TransformError(index, str(name), f"Unknown operation: {name}", ", ".join(OPERATIONS))
+        data = operation(data, spec, Place(index, str(name), sources))
+    return data
+
+
+def shape_output(data: JsonValue, output_format: OutputFormat) -> JsonValue:
+    """The data in the step's `output_format`: as it is, as JSON text, as the number of items, or nothing."""
+    match output_format:
+        case "json":
+            return data
+        case "string":
+            return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        case "count":
+            return len(data) if isinstance(data, list | dict | str) else int(data is not None)
+        case "none":
+            return None

@@ -1,0 +1,103 @@
+"""Filter conditions of `data_transform`: one comparison, or the truth of one field."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from pydantic import JsonValue
+
+from pipelines.transform.fields import Absent, before, get_field, same
+
+Test = Callable[[JsonValue], bool]
+_COMPARISON: Final = re.compile(
+    r"^(?P<left>[^=!<>]*?)\s*(?P<op>==|!=|>=|<=|>|<|\bcontains\b)\s*(?P<right>.*)$", re.DOTALL
+)
+_NUMBER: Final = re.compile(r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$")
+_WORDS: Final[dict[str, JsonValue]] = {"true": True, "false": False, "null": None, "nil": None}
+
+
+@lru_cache(maxsize=1024)
+def compile_filter(condition: str, field: str | None) -> Test:
+    """A test for one row. The left side is a dotted path, or `value` for the operation's own `field`; the right
+    side a literal (text may go unquoted). Without an operator: whether the field is there and not empty.
+
+    Raises `ValueError` with what is wrong.
+    """
+    text = condition.strip()
+    if not text:
+        raise ValueError("the condition is empty")
+    found = _COMPARISON.match(text)
+    if found is None:
+        path = _path(text, field)
+        return lambda row: _truth(get_field(row, path))
+    path = _path(found["left"].strip(), field)
+    right = literal(found["right"].strip())
+    compare = _OPERATORS[found["op"]]
+
+    def test(row: JsonValue) -> bool:
+        left = get_field(row, path)
+        return compare(None if isinstance(left, Absent) else left, right)
+
+    return test
+
+
+def literal(text: str) -> JsonValue:
+    """A literal of a condition: quoted text, number, true, false, null, a JSON list or map, or the bare text."""
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    if text in _WORDS:
+        return _WORDS[text]
+    if _NUMBER.match(text):
+        return float(text) if any(c in text for c in ".eE") else int(text)
+    if text[:1] in ("[", "{"):
+        try:
+            parsed: JsonValue = json.loads(text)
+        except ValueError:
+            return text
+        return parsed
+    return text
+
+
+def _path(left: str, field: str | None) -> str:
+    if left == "value" and field:
+        return field
+    if not left:
+        if field:
+            return field
+        raise ValueError("the left side of the comparison is missing")
+    return left
+
+
+def _truth(value: JsonValue | Absent) -> bool:
+    return not isinstance(value, Absent) and value not in (None, False, "", [], {})
+
+
+def _contains(left: JsonValue, right: JsonValue) -> bool:
+    if isinstance(left, str):
+        return isinstance(right, str) and right in left
+    if isinstance(left, list):
+        return any(same(item, right) for item in left)
+    return isinstance(left, dict) and isinstance(right, str) and right in left
+
+
+def _less(left: JsonValue, right: JsonValue) -> bool:
+    return before(left, right) is True
+
+
+def _at_most(left: JsonValue, right: JsonValue) -> bool:
+    return before(right, left) is False
+
+
+_OPERATORS: Final[dict[str, Callable[[JsonValue, JsonValue], bool]]] = {
+    "==": same,
+    "!=": lambda left, right: not same(left, right),
+    "<": _less,
+    "<=": _at_most,
+    ">": lambda left, right: _less(right, left),
+    ">=": lambda left, right: _at_most(right, left),
+    "contains": _contains,
+}

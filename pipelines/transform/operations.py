@@ -1,0 +1,177 @@
+"""The six operations of `data_transform`, one function each: `(data, spec, context) -> data`.
+
+A new operation is a function and a line in `OPERATIONS`, and its name in the language's checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import JsonValue
+
+from pipelines.transform.aggregating import AGGREGATES
+from pipelines.transform.errors import TransformError
+from pipelines.transform.fields import ABSENT, Absent, as_text, get_field, sort_key, with_field
+from pipelines.transform.filtering import compile_filter
+
+Spec = Mapping[str, JsonValue]
+Sources = Callable[[str], JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which operation this is, for errors, and how to reach other steps' data."""
+
+    index: int
+    name: str
+    sources: Sources
+
+    def refuse(self, problem: str, expected: str = "", fix: str = "") -> TransformError:
+        return TransformError(self.index, self.name, problem, expected, fix)
+
+    def text(self, spec: Spec, key: str, default: str | None = None) -> str:
+        value = spec.get(key, default)
+        if not isinstance(value, str) or not value:
+            raise self.refuse(f"`{key}` is missing or not text", f"`{key}` to name a field", f"add `{key}: ...`")
+        return value
+
+
+def _filter(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
+    field = spec.get("field")
+    condition = spec.get("condition")
+    if not isinstance(condition, str):
+        raise place.refuse("`condition` is missing or not text", 'a comparison such as "score > 80"')
+    try:
+        test = compile_filter(condition, field if isinstance(field, str) else None)
+    except ValueError as error:
+        raise place.refuse(f"condition {condition!r}: {error}", 'a comparison such as "score > 80"') from error
+    if isinstance(data, list):
+        return [row for row in data if test(row)]
+    return data if test(data) else None
+
+
+def _map(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
+    field, mapping, expression = spec.get("field"), spec.get("mapping"), spec.get("expression")
+    change: Callable[[JsonValue], JsonValue]
+    if isinstance(mapping, dict) and field is None:
+        change = lambda row: {**row, **mapping} if isinstance(row, dict) else row  # noqa: E731 - one of three
+    elif isinstance(mapping, dict):
+        path = place.text(spec, "field")
+        change = lambda row: _looked_up(row, path, mapping)  # noqa: E731
+    elif isinstance(expression, str):
+        path = place.text(spec, "field")
+        turn = {"uppercase": str.upper, "lowercase": str.lower, "trim": str.strip}.get(expression)
+        if turn is None:
+            raise place.refuse(f"expression {expression!r} is not known", "uppercase, lowercase or trim")
+        change = lambda row: _turned(row, path, turn)  # noqa: E731
+    else:
+        raise place.refuse("there is nothing to map by", "`mapping` (a map) or `expression` (text)")
+    return [change(row) for row in data] if isinstance(data, list) else change(data)
+
+
+def _looked_up(row: JsonValue, path: str, mapping: Mapping[str, JsonValue]) -> JsonValue:
+    value = get_field(row, path)
+    if isinstance(value, Absent):
+        return row
+    key = as_text(value)
+    return with_field(row, path, mapping[key]) if key in mapping else row
+
+
+def _turned(row: JsonValue, path: str, turn: Callable[[str], str]) -> JsonValue:
+    value = get_field(row, path)
+    return with_field(row, path, turn(value)) if isinstance(value, str) else row
+
+
+def _aggregate(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
+    name = spec.get("function", "sum")
+    field = spec.get("field")
+    if not isinstance(name, str) or name not in AGGREGATES:
+        raise place.refuse(f"function {name!r} is not known", ", ".join(AGGREGATES))
+    if not isinstance(field, str) and name != "count":
+        place.text(spec, "field")
+    function = AGGREGATES[name]
+
+    def over(rows: JsonValue) -> JsonValue:
+        listed: list[JsonValue] = rows if isinstance(rows, list) else [rows]
+        values = listed if not isinstance(field, str) else _values(listed, field)
+        try:
+            return function(values)
+        except ValueError as error:
+            raise place.refuse(f"field {field!r}: {error}", "numbers", "filter other rows out first") from error
+
+    if spec.get("per_group") is True:
+        if not isinstance(data, dict):
+            raise place.refuse("`per_group` needs groups", "the result of group_by", "put group_by before it")
+        return {key: over(rows) for key, rows in data.items()}
+    return over(data)
+
+
+def _values(rows: list[JsonValue], field: str) -> list[JsonValue]:
+    found = (get_field(row, field) for row in rows)
+    return [value for value in found if not isinstance(value, Absent) and value is not None]
+
+
+def _join(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
+    key = place.text(spec, "join_key")
+    left = place.text(spec, "left_field", key)
+    right = spec.get("right_source")
+    rows = place.sources(right) if isinstance(right, str) else right
+    if not isinstance(rows, list):
+        raise place.refuse("`right_source` is not a list of rows", "a source such as previous_response:step:rows")
+    index: dict[str, JsonValue] = {}
+    for row in rows:
+        value = get_field(row, key)
+        if not isinstance(value, Absent):
+            index.setdefault(_join_key(value), row)
+
+    def joined(row: JsonValue) -> JsonValue:
+        value = get_field(row, left)
+        match = None if isinstance(value, Absent) else index.get(_join_key(value))
+        return {**row, **match} if isinstance(row, dict) and isinstance(match, dict) else row
+
+    return [joined(row) for row in data] if isinstance(data, list) else joined(data)
+
+
+def _join_key(value: JsonValue) -> str:
+    return f"{'t' if isinstance(value, str) else 'v'}:{as_text(value)}"
+
+
+def _group_by(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
+    field = place.text(spec, "field")
+    if not isinstance(data, list):
+        return {"default": data}
+    groups: dict[str, JsonValue] = {}
+    for row in data:
+        value = get_field(row, field)
+        key = as_text(None if isinstance(value, Absent) else value)
+        group = groups.setdefault(key, [])
+        assert isinstance(group, list)
+        group.append(row)
+    return groups
+
+
+def _sort(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
+    field = place.text(spec, "field")
+    order = spec.get("order", "asc")
+    if order not in ("asc", "desc"):
+        raise place.refuse(f"order {order!r} is not known", "asc or desc")
+    if not isinstance(data, list):
+        return data
+    keyed = [(get_field(row, field), row) for row in data]
+    present = [pair for pair in keyed if pair[0] is not ABSENT and pair[0] is not None]
+    missing = [row for value, row in keyed if value is ABSENT or value is None]
+    present.sort(key=lambda pair: sort_key(pair[0]), reverse=order == "desc")
+    return [row for _, row in present] + missing
+
+
+Operation = Callable[[JsonValue, Spec, Place], JsonValue]
+OPERATIONS: Final[dict[str, Operation]] = {
+    "filter": _filter,
+    "map": _map,
+    "aggregate": _aggregate,
+    "join": _join,
+    "group_by": _group_by,
+    "sort": _sort,
+}
