@@ -41,9 +41,7 @@ def _write(event: object) -> None:
                 trace="".join(traceback.format_exception(error))[-8_000:],
             )
         case ChildRestarted():
-            _log.warning(
-                "child_restarted", supervisor=event.supervisor, child=event.child_id, reason=str(event.reason)
-            )
+            _log.warning("child_restarted", supervisor=event.supervisor, child=event.child_id, reason=str(event.reason))
         case SupervisorEscalated():
             _log.error(
                 "supervisor_escalated", supervisor=event.supervisor, child=event.child_id, reason=str(event.reason)

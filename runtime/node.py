@@ -11,12 +11,12 @@ import logging
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from actors.journal import SqliteFile
 from actors.kernel import ActorRef, ChildSpec, Kernel, LoopWatchdog
 from actors.killswitch import KillView, TriggerSwitch
 from actors.providers import PROVIDERS, PriceList, ProviderOptions, provider_children
+from actors.runs import Drain
 from runtime.gateway import SocketServer
 from runtime.log_events import log_lifecycle
 from runtime.metrics import MetricsAddress, MetricsServer, NodeMetrics
@@ -66,7 +66,7 @@ class Node:
     async def drain(self, timeout_s: float) -> None:
         """Lets no new runs in and waits at most `timeout_s` for the live ones. What is left resumes at the next start."""
         self._draining = True
-        await self.kernel.ref("runs").call(self._drain_message(timeout_s), timeout_s=timeout_s + 1.0)
+        await self.kernel.ref("runs").call(Drain(timeout_s), timeout_s=timeout_s + 1.0)
 
     async def stop(self) -> None:
         """Stops the tree in reverse order. Unfinished runs stay in the journal and are resumed by the next node."""
@@ -136,11 +136,20 @@ class Node:
             state_dir=settings.state_dir,
             journal=SqliteFile(settings.state_dir / "journal.sqlite3", settings.journal.synchronous),
             kill_view=self.kill_view,
+            by_name=self.kernel.ref,
             providers={name: self._provider(name) for name in PROVIDERS},
+            usable_providers=self._usable_providers,
             routes={"claude": settings.route("claude"), "gemini": settings.route("gemini")},
             max_live_runs=settings.limits.concurrent_runs,
             watchdog=ChildSpec(id="loop_watchdog", actor_class=LoopWatchdog, name="loop_watchdog"),
             gateway=self._gateway(),
+        )
+
+    def _usable_providers(self) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name, entry in PROVIDERS.items()
+            if not entry.needs_key or getattr(self.settings.providers, name).api_key() is not None
         )
 
     def _provider(self, name: str) -> tuple[ChildSpec, ...]:
@@ -183,8 +192,3 @@ class Node:
             )
         )
         return tuple(children)
-
-    def _drain_message(self, timeout_s: float) -> Any:
-        from actors.runs import Drain  # noqa: PLC0415 - keeps the import list of this module to what starts the node
-
-        return Drain(timeout_s)

@@ -1,29 +1,29 @@
 """The node's supervision tree, as child specs. What is under what, and which failure reaches how far, is decided here.
 
-    node (rest_for_one: a floor that fails takes those that stand on it along, never those below)
-    ├─ foundation (one_for_all)    journal · kill_board · loop_watchdog
-    ├─ providers (one_for_one)     provider.<name>.supervisor: its connections and its pool
-    ├─ memory_desk (one_for_one)   memory
-    ├─ runs_desk (rest_for_one)    pipelines (dynamic: one small tree per run) · runs
-    ├─ recovery (one_for_one)      fallback
-    ├─ evolution_desk (rest_for_one)  evolution (dynamic: one chamber's tree each) · breeding
-    └─ gateway (rest_for_one)      metrics_server · socket_server
+node (rest_for_one: a floor that fails takes those that stand on it along, never those below)
+├─ foundation (one_for_all)    journal · kill_board · loop_watchdog
+├─ providers (one_for_one)     provider.<name>.supervisor: its connections and its pool
+├─ memory_desk (one_for_one)   memory
+├─ runs_desk (rest_for_one)    pipelines (dynamic: one small tree per run) · runs
+├─ recovery (one_for_one)      fallback
+├─ evolution_desk (rest_for_one)  evolution (dynamic: one chamber's tree each) · breeding
+└─ gateway (rest_for_one)      metrics_server · socket_server
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from actors.evolution import BreedingDesk
 from actors.journal import Journal, JournalPlace
-from actors.kernel import ChildSpec
+from actors.kernel import ActorRef, ChildSpec
 from actors.killswitch import KillBoard, KillView
 from actors.memory import PatternDatabase
 from actors.recovery import EmergentFallbackActor
-from actors.runs import RunDispatcher
+from actors.runs import PipelineActor, RunDispatcher, RunRequest, Workbench
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.evolution_tree import chamber_tree
 from supervisors.run_tree import run_tree
@@ -37,12 +37,18 @@ PROVIDER_WINDOW_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class NodeParts:
-    """What the runtime puts into the tree. `providers` maps provider name to its children's specs."""
+    """What the runtime puts into the tree.
+
+    `providers` maps provider name to its children's specs; `usable_providers` tells which of them can answer now (have a
+    key or need none). `by_name` is the kernel's `ref`.
+    """
 
     state_dir: Path
     journal: JournalPlace
     kill_view: KillView
+    by_name: Callable[[str], ActorRef[Any]]
     providers: Mapping[str, tuple[ChildSpec, ...]]
+    usable_providers: Callable[[], Collection[str]]
     routes: Mapping[str, str]
     max_live_runs: int
     watchdog: ChildSpec
@@ -97,4 +103,50 @@ def _foundation(parts: NodeParts) -> tuple[ChildSpec, ...]:
         ChildSpec(id="journal", actor_class=Journal, args=(parts.journal,), name="journal", shutdown=30.0),
         ChildSpec(id="kill_board", actor_class=KillBoard, args=(parts.state_dir, parts.kill_view), name="kill_board"),
         parts.watchdog,
+    )
+
+
+def _memory(parts: NodeParts) -> tuple[ChildSpec, ...]:
+    return (ChildSpec(id="memory", actor_class=PatternDatabase, args=(parts.state_dir,), name="memory"),)
+
+
+def _runs(parts: NodeParts) -> tuple[ChildSpec, ...]:
+    bench = Workbench(kill_view=parts.kill_view, routes=parts.routes)
+
+    def run_child_spec(request: RunRequest) -> ChildSpec:
+        return run_tree(request.run_id, PipelineActor, (request, bench))
+
+    return (
+        dynamic("pipelines", max_restarts=1_000, max_seconds=5.0),
+        ChildSpec(
+            id="runs",
+            actor_class=RunDispatcher,
+            args=(run_child_spec, bench),
+            kwargs={"max_live_runs": parts.max_live_runs},
+            name="runs",
+        ),
+    )
+
+
+def _recovery(parts: NodeParts) -> tuple[ChildSpec, ...]:
+    return (
+        ChildSpec(
+            id="fallback",
+            actor_class=EmergentFallbackActor,
+            args=(parts.usable_providers,),
+            kwargs={"kill_view": parts.kill_view},
+            name="fallback",
+        ),
+    )
+
+
+def _evolution(parts: NodeParts) -> tuple[ChildSpec, ...]:
+    return (
+        dynamic("evolution", max_restarts=20, max_seconds=60.0),
+        ChildSpec(
+            id="breeding",
+            actor_class=BreedingDesk,
+            args=(parts.state_dir, chamber_tree(parts.by_name, tuple(parts.providers))),
+            name="breeding",
+        ),
     )

@@ -32,7 +32,7 @@ def shape(text: str, form: Format, max_summary_length: int = 500) -> str:
 
 
 def post_process(text: str, names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """`text` with a section added for each known name that finds something (`format_markdown` shapes the whole), and the
+    """`text` with a section for each known name that finds something (`format_markdown` shapes the whole), and the
     names that are not known.
     """
     out = text

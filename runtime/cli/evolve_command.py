@@ -74,4 +74,6 @@ def _finish(state: dict[str, Any], output: Path | None, *, as_json: bool) -> int
         sys.stdout.write(best)
     if state.get("reason"):
         say(f"the evolution {state.get('status')}: {state['reason']}")
-    return exits.OK if state.get("status") == "succeeded" else exits.FAILED
+    # "stopped": a kill switch or limit forbids to go on.
+    codes = {"succeeded": exits.OK, "stopped": exits.REFUSED}
+    return codes.get(str(state.get("status")), exits.FAILED)

@@ -1,0 +1,54 @@
+"""The small tree of one evolution: its organisms' supervisor and its chamber.
+
+    evolution.<id> (one_for_all, transient)
+    ├─ evolution.<id>.organisms (dynamic)   one Organism per genome at work; temporary
+    └─ evolution.<id>.chamber               the BreedingChamber; its normal end ends this tree
+
+The ledger is the truth, so both may start anew together and go on where it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from actors.evolution import Evolve, breeding_chamber_spec, organisms_name
+from actors.kernel import ActorRef, ChildSpec
+from supervisors.dynamic import DynamicSupervisor
+from supervisors.supervisor import Supervisor
+
+
+def chamber_tree(
+    by_name: Callable[[str], ActorRef[Any]], providers: tuple[str, ...]
+) -> Callable[[str, Evolve, Path], ChildSpec]:
+    """What the BreedingDesk calls for the child spec of one evolution; `by_name` is the kernel's `ref`."""
+
+    def spec(evolution_id: str, order: Evolve, directory: Path) -> ChildSpec:
+        organisms = organisms_name(evolution_id)
+        children = (
+            ChildSpec(
+                id="organisms",
+                actor_class=DynamicSupervisor,
+                kwargs={"max_restarts": 50, "max_seconds": 60.0},
+                name=organisms,
+                type="supervisor",
+            ),
+            breeding_chamber_spec(evolution_id, order, directory, by_name(organisms), providers=providers),
+        )
+        return ChildSpec(
+            id=evolution_id,
+            actor_class=Supervisor,
+            args=(children,),
+            kwargs={
+                "strategy": "one_for_all",
+                "max_restarts": 5,
+                "max_seconds": 60.0,
+                "auto_shutdown": "any_significant",
+            },
+            name=f"evolution.{evolution_id}",
+            restart="transient",
+            type="supervisor",
+        )
+
+    return spec
