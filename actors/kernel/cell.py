@@ -339,7 +339,8 @@ class Cell:
             if reply is not None and not reply.done() and self.status != "dead":
                 reply.set_result(value)
         finally:
-            if reply is not None and self.pending is not None:
+            # An unanswered reply stays: the end of the actor fails it with the exit reason.
+            if reply is not None and reply.done() and self.pending is not None:
                 self.pending.discard(reply)
 
     # ---- waiting for room and for the end ------------------------------------------------------------------

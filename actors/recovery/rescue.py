@@ -18,6 +18,8 @@ from actors.killswitch import KillView
 from actors.memory import Recall, Remember
 from actors.recovery.attempt import attempt
 from actors.recovery.messages import FindAnotherWay, GaveUp, Recovered, Tried
+from actors.recovery.quoting import with_files
+from actors.steps.errors import StepError
 from pipelines.language import BaseStep, TemplateError
 from pipelines.recovery import Alternative, Failure, Learned, alternatives, rendered
 
@@ -76,8 +78,8 @@ class EmergentFallbackActor(Actor):
         if failure.is_final:
             return GaveUp((), f"'{failure.code}' must stand: no other way is looked for")
         try:
-            step = rendered(wanted.step, wanted.scope)
-        except TemplateError as error:
+            step = rendered(wanted.step, await with_files(wanted))
+        except (TemplateError, StepError, OSError) as error:
             return GaveUp((), f"the step's texts cannot be rendered: {error}")
         learned = await self._recall(_type_of(step), failure)
         ways = alternatives(step, failure, self._usable_providers(), learned)[: self._max_attempts]

@@ -77,7 +77,7 @@ class RunClosing:
 
 def outcome_of(record: RunRecord) -> RunOutcome:
     """The outcome of a finished run, as the journal has it."""
-    kept: Mapping[str, Any] = record.outcome if isinstance(record.outcome, Mapping) else {}
+    kept = cast("Mapping[str, Any]", record.outcome if isinstance(record.outcome, Mapping) else {})
     return RunOutcome(
         run_id=record.run_id,
         status=cast(RunStatus, record.status),

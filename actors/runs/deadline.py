@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from actors.kernel import Clock
 
 
 @asynccontextmanager
-async def deadline(clock: Clock, timeout_s: float) -> AsyncIterator[None]:
+async def deadline(clock: Clock, timeout_s: float) -> AsyncGenerator[None]:
     """Cancels what runs inside after `timeout_s` seconds and raises `TimeoutError`.
 
     A cancellation from outside passes through, even when both come together.

@@ -1,7 +1,7 @@
 """`PipelineActor`: drives one run. It knows what is ready, has StepActors started for it, and closes the run.
 
-It records nothing of its own but the results of steps that consist of steps: its state can be rebuilt from the journal at
-any moment, which is what a restarted PipelineActor does. StepActors that survived it are taken over by name.
+It records nothing of its own but the results of steps that consist of steps: its state can be rebuilt from the journal
+at any moment, which is what a restarted PipelineActor does. StepActors that survived it are taken over by name.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from actors.runs.messages import (
 from actors.runs.names import steps_name
 from actors.runs.recording import journal
 from actors.runs.step_actor import StepTicket, error_in, step_child
-from actors.runs.values import RunRequest
+from actors.runs.values import RunOutcome, RunRequest
 from actors.runs.workbench import Workbench
 from actors.steps import PROVIDER_FAMILIES, SwitchedOffError, check_switches, provider_of
 from pipelines.execution import Ancestry, FailureKind, FrameSpec, StepFailure, graph_of, workflow_facts
@@ -179,8 +179,8 @@ class PipelineActor(Actor):
                 self._expire(message)
             case _Reloaded(record=record):
                 self._go_on(record)
-            case Down(ref=ref):
-                self.ref.tell(_SurvivorEnded(str(ref)))  # a Down overtakes the step's own last words
+            case Down():
+                self.ref.tell(_SurvivorEnded(str(message.ref)))  # a Down overtakes the step's own last words
             case _SurvivorEnded(name=name):
                 self._survivor_ended(name)
             case _:
@@ -420,7 +420,7 @@ class PipelineActor(Actor):
                 outcome = closing.of_record(record)
         self._say_closed(outcome)
 
-    def _say_closed(self, outcome: Any) -> None:
+    def _say_closed(self, outcome: RunOutcome) -> None:
         self._say(
             f"run_{outcome.status}",
             pipeline=self._request.pipeline.name,

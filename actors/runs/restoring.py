@@ -48,8 +48,8 @@ def meta_of(request: RunRequest) -> dict[str, JsonValue]:
 def request_of(record: RunRecord) -> RunRequest | dict[str, JsonValue]:
     """The request of a recorded run, or the error for which it cannot go on.
 
-    The definition is read again from the journal, so that a file that changed meanwhile changes nothing; if this version
-    reads it as something else than it was, the run must not go on with results of another pipeline.
+    The definition is read again from the journal, so that a file that changed meanwhile changes nothing; if this
+    version reads it as something else than it was, the run must not go on with results of another pipeline.
     """
     try:
         pipeline = load_pipeline(str(record.definition), source=f"<run {record.run_id}>")

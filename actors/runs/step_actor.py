@@ -1,8 +1,8 @@
 """`StepActor`: one step of one run, from its condition to its result in the journal.
 
-It tries as often as the step's policy allows, asks the emergent fallback when its own attempts are used up, records what
-came of it, tells the PipelineActor, and ends. Killed, it is restarted by the run's steps supervisor and begins its step
-again; two results for one step cannot stand, because the journal keeps the first.
+It tries as often as the step's policy allows, asks the emergent fallback when its own attempts are used up, records
+what came of it, tells the PipelineActor, and ends. Killed, it is restarted by the run's steps supervisor and begins its
+step again; two results for one step cannot stand, because the journal keeps the first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import JsonValue
 
@@ -25,6 +25,7 @@ from actors.runs.workbench import Workbench
 from actors.steps import StepContext, SwitchedOffError, check_switches, failure_of, write_output
 from pipelines.execution import (
     Ancestry,
+    Composite,
     FailureKind,
     StepFailure,
     continued_result,
@@ -156,7 +157,7 @@ class StepActor(Actor):
         else:
             async with deadline(self.kernel.clock, step.timeout_s):
                 result = await executor(context)
-        if hasattr(result, "advance"):
+        if not is_result(result):
             return "opened", result
         if step.output_to_file is not None:
             await write_output(context, result)
@@ -221,9 +222,14 @@ class StepActor(Actor):
             return  # its next incarnation reads the journal, and starts again whatever has no result there
 
 
-def error_in(result: Any) -> dict[str, JsonValue]:
+def error_in(result: JsonValue) -> dict[str, JsonValue]:
     """The error of a failed step's record, or the error itself."""
-    inner = result.get("error") if isinstance(result, Mapping) else None
-    if isinstance(inner, dict):
-        return inner
-    return dict(result) if isinstance(result, Mapping) else {"code": "step_failed", "message": str(result)}
+    if not isinstance(result, dict):
+        return {"code": "step_failed", "message": str(result)}
+    inner = result.get("error")
+    return inner if isinstance(inner, dict) else result
+
+
+def is_result(made: JsonValue | Composite) -> TypeGuard[JsonValue]:
+    """Whether an executor made a result, and not a step that consists of steps."""
+    return not hasattr(made, "advance")

@@ -13,9 +13,9 @@ from actors.steps import STEP_EXECUTORS, Executor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workbench:
-    """`routes` maps a step type or family ("claude", "gemini") to a provider's name. `executors` maps step types to what
-    runs them. `fallback_timeout_s` bounds one search for another way, `record_timeout_s` how long a result waits for a
-    journal that cannot write. `threads` bounds the steps that use blocking I/O at the same time.
+    """`routes` maps a step type or family ("claude", "gemini") to a provider's name. `executors` maps step types to
+    what runs them. `fallback_timeout_s` bounds one search for another way, `record_timeout_s` how long a result waits
+    for a journal that cannot write. `threads` bounds the steps that use blocking I/O at the same time.
     """
 
     kill_view: KillView

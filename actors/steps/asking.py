@@ -32,7 +32,6 @@ def make_request(
         temperature=asked.temperature if asked.temperature is not None else _number(options.get("temperature")),
         json_schema=None if schema is None else schema_of(schema),
         timeout_s=timeout_s or _timeout_s(options) or DEFAULT_TIMEOUT_S,
-        metadata={"task": _text(options.get("task")) or "answer"},
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from actors.providers import Answer, RefusedError, Request
-from actors.steps.asking import make_request, rendered_options, result_of
+from actors.providers import Answer, Request, TransientError
+from actors.steps.asking import make_request, result_of
 from actors.steps.context import StepContext
 from actors.steps.errors import AnswerMisfitError
 from actors.steps.preset_options import options_with_preset
@@ -19,6 +19,7 @@ from pipelines.extraction import NoJsonError, parse_json_answer, post_process, s
 from pipelines.language import ClaudeExtractStep
 
 _LONGEST_QUOTE = 4_000
+_MISFITS = frozenset({"malformed_data", "schema_mismatch"})
 
 
 async def extract(context: StepContext) -> JsonValue:
@@ -27,7 +28,7 @@ async def extract(context: StepContext) -> JsonValue:
     Raises `AnswerMisfitError` when the second answer does not fit either, and what `StepContext.ask` raises.
     """
     step: ClaudeExtractStep = context.step
-    preset, options = options_with_preset(step, rendered_options(step.claude_options, context.scope), "analysis")
+    preset, options = options_with_preset(context, "analysis")
     request = make_request(step, await context.scope_with_files(step), options, step.timeout_s)
     if request.json_schema is None:
         answer = await context.ask(context.provider("claude"), request)
@@ -46,9 +47,9 @@ async def _conforming(context: StepContext, request: Request) -> tuple[Answer, d
         asked = request if not part else replace(request, prompt=_told_again(request.prompt, problems))
         try:
             answer = await context.ask(provider, asked, part)
-        except RefusedError as refused:
+        except TransientError as refused:
             # The provider itself found that its answer does not fit: the same as finding it here.
-            if refused.code not in _MISFITS or part:
+            if refused.code not in _MISFITS:
                 raise
             problems = (refused.message,)
             continue
@@ -59,9 +60,6 @@ async def _conforming(context: StepContext, request: Request) -> tuple[Answer, d
             usage: dict[str, JsonValue] = {**spent.usage}
             return answer, {**result, "result": data, "usage": usage, "cost_usd": spent.cost_usd}
     raise AnswerMisfitError(f"{provider} answered twice without conforming to the schema: {'; '.join(problems)}")
-
-
-_MISFITS = frozenset({"malformed_answer", "invalid_json", "schema_mismatch", "answer_misfit", "not_json"})
 
 
 def _checked(schema: Mapping[str, Any], answer: Answer) -> tuple[JsonValue, tuple[str, ...]]:

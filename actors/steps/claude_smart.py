@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from actors.steps.asking import ask_step, rendered_options, result_of
+from actors.steps.asking import ask_step, result_of
 from actors.steps.context import StepContext
 from actors.steps.preset_options import options_with_preset
 from pipelines.language import ClaudeSmartStep
+from pipelines.presets import DEFAULT_PRESET
 
 
 async def ask_smart(context: StepContext) -> JsonValue:
     """The preset's options, with the step's own `claude_options` over them."""
     step: ClaudeSmartStep = context.step
-    preset, options = options_with_preset(step, rendered_options(step.claude_options, context.scope), "development")
+    preset, options = options_with_preset(context, DEFAULT_PRESET)
     answer, _ = await ask_step(context, "claude", options)
     metadata: JsonValue = {
         "preset_applied": preset,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
 from actors.steps.context import StepContext
 from pipelines.language import DataTransformStep, resolve_source
-from pipelines.transform import apply_operations
+from pipelines.transform import apply_operations, shape_output
 
 # Above this the operations run beside the loop.
 _MANY_ITEMS = 2_000
@@ -34,20 +32,7 @@ async def transform(context: StepContext) -> JsonValue:
         "output_type": kind_of(changed),
         "processed_at": datetime.fromtimestamp(context.kernel.clock.wall(), UTC).isoformat(),
     }
-    return {step.output_field or step.name: formatted(changed, step.output_format), "metadata": metadata}
-
-
-def formatted(data: JsonValue, output_format: str) -> JsonValue:
-    """The data as `output_format` wants it: json (as it is), string, count, none (null)."""
-    match output_format:
-        case "string":
-            return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-        case "count":
-            return len(data) if isinstance(data, list | Mapping | str) else int(data is not None)
-        case "none":
-            return None
-        case _:
-            return data
+    return {step.output_field or step.name: shape_output(changed, step.output_format), "metadata": metadata}
 
 
 def kind_of(data: JsonValue) -> str:

@@ -16,6 +16,7 @@ from actors.providers import ProviderError, RefusedError, SpentError, TransientE
 from pipelines.execution import FailureKind, LoopInputError, NestingError, StepFailure
 from pipelines.guardrails.kill_switch import Switch
 from pipelines.language import LanguageError
+from pipelines.transform import TransformError
 
 
 class StepError(Exception):
@@ -71,6 +72,8 @@ def failure_of(error: Exception) -> StepFailure:
             return StepFailure(FailureKind.INVALID, error.code, str(error))
         case NestingError():
             return StepFailure(FailureKind.FORBIDDEN, "nesting", str(error))
+        case TransformError():
+            return StepFailure(FailureKind.INVALID, error.code, str(error))
         case LoopInputError():
             return StepFailure(FailureKind.INVALID, "loop_input", str(error))
         case TimeoutError():

@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -131,7 +131,7 @@ class Jail:
     # ---- walking -------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+    def _parent(self, path: str, *, create: bool = False) -> Generator[tuple[int, str]]:
         parts = self.relative(path)
         if not parts:
             raise WorkspaceFileError(f"{path!r} is the workspace itself; name a file in it")
@@ -139,7 +139,7 @@ class Jail:
             yield directory, parts[-1]
 
     @contextmanager
-    def _directory(self, parts: tuple[str, ...], path: str, *, create: bool = False) -> Iterator[int]:
+    def _directory(self, parts: tuple[str, ...], path: str, *, create: bool = False) -> Generator[int]:
         # The workspace itself may be reached through links: whoever named it chose it.
         current = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -168,7 +168,7 @@ class Jail:
             raise
 
     @contextmanager
-    def _file(self, directory: int, name: str, path: str) -> Iterator[int]:
+    def _file(self, directory: int, name: str, path: str) -> Generator[int]:
         try:
             file = os.open(name, _FILE, dir_fd=directory)
         except FileNotFoundError as error:

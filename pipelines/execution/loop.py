@@ -21,7 +21,8 @@ def loop_items(step: ForLoopStep, scope: Scope) -> list[JsonValue]:
     """The items to go over. A map gives {key, value} pairs. Raises `TemplateError` or `LoopInputError`."""
     data = resolve_source(step.data_source, scope)
     if isinstance(data, Mapping):
-        data = [{"key": key, "value": value} for key, value in data.items()]
+        pairs: list[JsonValue] = [{"key": key, "value": value} for key, value in data.items()]
+        data = pairs
     if not isinstance(data, list):
         raise LoopInputError(f"the data_source of loop '{step.name}' is {_kind(data)}; expected a list or a map")
     if len(data) > step.max_iterations:

@@ -32,7 +32,8 @@ def enter(step: PipelineStep, child: Pipeline, ancestry: Ancestry) -> Ancestry:
         raise NestingError(f"Maximum nesting depth ({limit}) exceeded: current depth is {inner.depth} ({chain})")
     if inner.total_steps > step.config.max_total_steps:
         raise NestingError(
-            f"Maximum total steps ({step.config.max_total_steps}) exceeded: current total is {inner.total_steps} ({chain})"
+            f"Maximum total steps ({step.config.max_total_steps}) exceeded: "
+            f"current total is {inner.total_steps} ({chain})"
         )
     return inner
 

@@ -118,6 +118,9 @@ def _rates(step: BaseStep) -> Rates:
 
 def _usages(value: JsonValue) -> Iterator[tuple[int, int]]:
     if isinstance(value, Mapping):
+        if "individual_results" in value:
+            # The sum beside them would hide that they were asked at the same time.
+            value = cast("dict[str, JsonValue]", value["individual_results"])
         usage = value.get("usage")
         if isinstance(usage, Mapping):
             yield _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))

@@ -1,7 +1,7 @@
 """Other ways to a step's result: what failed, which pipelines may do instead, what an answer must look like. Pure."""
 
 from pipelines.recovery.alternatives import Alternative, alternatives, rendered
-from pipelines.recovery.contract import contract_ok, json_in, misfit, read_answer
+from pipelines.recovery.contract import contract_ok, misfit, read_answer
 from pipelines.recovery.failure import Failure
 from pipelines.recovery.ranking import STRATEGIES, Experience, Learned, Strategy, ranked
 from pipelines.recovery.simplify import simplified
@@ -15,7 +15,6 @@ __all__ = [
     "Strategy",
     "alternatives",
     "contract_ok",
-    "json_in",
     "misfit",
     "ranked",
     "read_answer",

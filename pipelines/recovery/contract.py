@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
-from typing import Any, cast
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 from pydantic import JsonValue
 
-from pipelines.extraction import normalise_schema
+from pipelines.extraction import NoJsonError, normalise_schema, parse_json_answer, validate_against
 from pipelines.language import BaseStep, ParallelClaudeStep, PromptStep
 from pipelines.recovery.alternatives import ANSWER, Alternative
 
@@ -40,7 +35,7 @@ def misfit(step: BaseStep, result: JsonValue) -> str | None:
     if not isinstance(step, PromptStep):
         return f"a {getattr(step, 'type', 'step')} step has no contract that another step could meet"
     if step.output_schema is not None:
-        return _schema_misfit(step.output_schema, result.get("result"))
+        return next(iter(validate_against(normalise_schema(step.output_schema), result.get("result"))), None)
     return None if _text_of(result) else "the answer holds no text"
 
 
@@ -60,20 +55,6 @@ def read_answer(
     return result
 
 
-def json_in(text: str) -> JsonValue | None:
-    """The first JSON object or list in `text`, fenced or bare; None when there is none."""
-    fenced = re.search(r"```(?:json)?\s*(.*?)```", text, re.DOTALL)
-    for candidate in (fenced.group(1) if fenced else "", text):
-        decoder = json.JSONDecoder()
-        for match in re.finditer(r"[{\[]", candidate):
-            try:
-                value, _ = decoder.raw_decode(candidate, match.start())
-            except (ValueError, RecursionError):
-                continue
-            return cast(JsonValue, value)
-    return None
-
-
 def _read(
     alternative: Alternative, results: Mapping[str, JsonValue], outputs: Mapping[str, JsonValue], step: BaseStep
 ) -> JsonMap | None:
@@ -87,7 +68,10 @@ def _read(
         return None
     result = dict(answer)
     if alternative.reading == "json_in_text":
-        result["result"] = json_in(_text_of(answer))
+        try:
+            result["result"] = parse_json_answer(_text_of(answer))
+        except NoJsonError:
+            return None
     return result
 
 
@@ -110,14 +94,3 @@ def _text_of(result: JsonValue) -> str:
     text = result.get("text") if isinstance(result, Mapping) else None
     return text.strip() if isinstance(text, str) else ""
 
-
-def _schema_misfit(schema: JsonValue, data: JsonValue) -> str | None:
-    try:
-        errors = Draft202012Validator(cast(Any, normalise_schema(schema))).iter_errors(data)  # pyright: ignore[reportUnknownMemberType]
-        first = next(iter(errors), None)
-    except SchemaError as error:
-        return f"the step's schema is not one: {error.message}"
-    if first is None:
-        return None
-    place = "/".join(str(part) for part in first.absolute_path) or "the answer"
-    return f"{place}: {first.message[:300]}"

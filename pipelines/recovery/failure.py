@@ -14,7 +14,7 @@ _FINAL_CODES: Final = frozenset(
 )
 _FINAL_KINDS: Final = frozenset({"spent", "forbidden"})
 _TOO_MUCH: Final = ("too_long", "too_large", "context", "truncated", "max_tokens", "timeout", "deadline", "length")
-_MISSHAPEN: Final = ("schema", "json", "structured", "malformed", "invalid_answer", "extraction")
+_MISSHAPEN: Final = ("misfit", "schema", "json", "structured", "malformed", "invalid_answer", "extraction")
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def test_a_kill_closes_the_provider_and_cancels_its_calls() -> None:
             await provider.begun.wait()
             pool.connections[0].kill()
             await asyncio.wait_for(provider.closed.wait(), 5)
-            with pytest.raises(TransientError):
+            with pytest.raises(TransientError, match="connection_lost"):
                 await call
             return provider.cancelled
 

@@ -216,6 +216,26 @@ def test_08_running_and_queued_calls_fail_with_the_reason_when_the_callee_dies()
     run(main())
 
 
+@pytest.mark.parametrize("end", ["kill", "crash", "stop"])
+def test_08_deferred_replies_fail_with_the_reason_too(end: str) -> None:
+    async def main() -> None:
+        kernel = Kernel(clock=ManualClock())
+        ref = await kernel.spawn(Echo)
+        late = asyncio.ensure_future(inside(ref, lambda actor: actor.defer(asyncio.sleep(3600))))
+        await settle()
+        if end == "kill":
+            ref.kill()
+        elif end == "crash":
+            ref.tell(Boom())
+        else:
+            ref.stop()
+        with pytest.raises(ActorDeadError) as caught:
+            await late
+        assert caught.value.reason == await ref.wait_exit()
+
+    run(main())
+
+
 def test_09_a_timed_out_call_leaves_the_callee_at_work_and_its_late_reply_is_dropped() -> None:
     async def main() -> None:
         clock = ManualClock()
