@@ -30,8 +30,8 @@ from actors.evolution.messages import (
     GetEvolution,
     ListEvolutions,
 )
-from actors.evolution.progress import Progress, replayed, state_of
 from actors.evolution.names import chamber_name
+from actors.evolution.progress import Progress, replayed, state_of
 from actors.kernel import (
     Actor,
     ActorRef,
@@ -256,7 +256,8 @@ def _ledgers(root: Path) -> list[tuple[EvolutionState, Evolve | None]]:
     """The newest evolutions on the disk, oldest first. One that cannot be read is known as failed."""
     try:
         directories = [entry for entry in root.iterdir() if (entry / ledger.LEDGER_FILE).exists()]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        # Nothing was ever kept here; a place that cannot be used is told when an evolution wants to write.
         return []
     newest = sorted(directories, key=lambda each: (each / ledger.LEDGER_FILE).stat().st_mtime)[-MAX_KNOWN:]
     return [_read(directory) for directory in newest]

@@ -1,12 +1,12 @@
 """What the breeding desk refuses.
 
-    EvolutionError                    a stable `code`
-    ├── InvalidOrderError             a figure of the order is out of range, or its id is not usable
-    ├── NoSuchEvolutionError          nobody knows this evolution (also a LookupError)
-    ├── EvolutionStillRunningError    it did not end in the time the caller gave (also a TimeoutError)
-    ├── TooManyEvolutionsError        the desk's limit of live evolutions is reached
-    ├── EvolutionNotStartedError      its chamber could not be started
-    └── LedgerError                   a ledger cannot be read or written
+EvolutionError                    a stable `code`
+├── InvalidOrderError             a figure of the order is out of range, or its id is not usable
+├── NoSuchEvolutionError          nobody knows this evolution (also a LookupError)
+├── EvolutionStillRunningError    it did not end in the time the caller gave (also a TimeoutError)
+├── TooManyEvolutionsError        the desk's limit of live evolutions is reached
+├── EvolutionNotStartedError      its chamber could not be started
+└── LedgerError                   a ledger cannot be read or written
 """
 
 from __future__ import annotations

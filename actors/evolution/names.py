@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def chamber_name(evolution_id: str) -> str:
     """The registered name of an evolution's chamber."""
-    return f"evolution.{evolution_id}"
+    return f"evolution.{evolution_id}.chamber"
 
 
 def organisms_name(evolution_id: str) -> str:

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from actors.evolution.messages import Cull, Evaluate, Sampled, Unsampled
 from actors.journal import JournalError
-from actors.kernel import Actor, ActorRef, KernelError
+from actors.kernel import Actor, ActorRef, Down, KernelError
 from actors.runs.errors import KillSwitchedError, RunError, RunStillRunningError
 from actors.runs.messages import AwaitRun, CancelRun, SubmitRun
 from actors.runs.values import RunOutcome, RunRequest
@@ -53,14 +53,14 @@ class Organism(Actor):
         self._pipeline = rerouted(genome.pipeline, provider_routes)
 
     def on_start(self) -> None:
-        # A chamber's end is this organism's too, whoever restarts what.
-        self.link(self._chamber)
+        # A monitor and not a link: the chamber's end is this organism's too, but not the other way round.
+        self.monitor(self._chamber)
 
     def on_receive(self, message: Any) -> Any:
         match message:
             case Evaluate(indexes):
                 self.spawn_task(self._evaluate(indexes))
-            case Cull():
+            case Cull() | Down():
                 self.stop()
             case _:
                 return super().on_receive(message)

@@ -27,26 +27,27 @@ class PatternDatabase(Actor):
 
     def __init__(self, state_dir: str | Path) -> None:
         super().__init__()
-        self._path = Path(state_dir) / FILE_NAME
+        self._file = patterns.PatternFile(Path(state_dir) / FILE_NAME)
         self._patterns: dict[patterns.Key, Experience] = {}
-        self._unsaved = False
+        self._learned = 0
+        self._saved = 0
         self._saving: asyncio.Task[Any] | None = None
 
     async def on_start(self) -> None:
         try:
-            self._patterns = await asyncio.to_thread(patterns.load, self._path)
+            self._patterns = await asyncio.to_thread(self._file.load)
         except patterns.UnreadablePatternsError as error:
             await self._set_aside(str(error))
 
     async def on_stop(self) -> None:
-        if self._unsaved:
+        if self._saved < self._learned:
             await self._save()
 
     def on_receive(self, message: Any) -> Any:
         match message:
             case Remember(step_type, error_code, strategy, fitted):
                 self._patterns = patterns.counted(self._patterns, (step_type, error_code, strategy), fitted)
-                self._unsaved = True
+                self._learned += 1
                 if self._saving is None or self._saving.done():
                     self._saving = self.spawn_task(self._save_until_done())
                 return None
@@ -59,28 +60,25 @@ class PatternDatabase(Actor):
         return {key[2]: seen for key, seen in self._patterns.items() if key[:2] == (step_type, error_code)}
 
     async def _save_until_done(self) -> None:
-        while self._unsaved:
+        while self._saved < self._learned:
             if not await self._save():
                 return
 
     async def _save(self) -> bool:
-        self._unsaved = False
+        number = self._learned
         try:
-            await asyncio.to_thread(patterns.save, self._path, self._patterns)
-        except asyncio.CancelledError:
-            self._unsaved = True
-            raise
+            await asyncio.to_thread(self._file.save, number, self._patterns)
         except OSError as error:
-            self._unsaved = True
-            self.kernel.events.publish(PatternsUnsaved(str(self._path), str(error)))
+            self.kernel.events.publish(PatternsUnsaved(str(self._file.path), str(error)))
             return False
+        self._saved = number
         return True
 
     async def _set_aside(self, reason: str) -> None:
         try:
-            kept = await asyncio.to_thread(patterns.set_aside, self._path)
+            kept = await asyncio.to_thread(self._file.set_aside)
         except OSError as error:
             reason = f"unreadable ({reason}) and cannot be moved: {error}"
-            self.kernel.events.publish(PatternsUnsaved(str(self._path), reason))
+            self.kernel.events.publish(PatternsUnsaved(str(self._file.path), reason))
             return
-        self.kernel.events.publish(PatternsSetAside(str(self._path), str(kept), reason))
+        self.kernel.events.publish(PatternsSetAside(str(self._file.path), str(kept), reason))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
+import threading
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,9 +16,6 @@ Key = tuple[str, str, Strategy]
 
 MAX_PATTERNS: Final = 10_000
 MAX_FILE_BYTES: Final = 10_000_000
-
-# A write that was given up may still run on its thread and must not share its temporary file with the next one.
-_saves = itertools.count(1)
 
 
 class _Pattern(BaseModel):
@@ -51,48 +48,67 @@ def counted(patterns: dict[Key, Experience], key: Key, fitted: bool) -> dict[Key
     return {**rest, key: Experience(seen.successes + fitted, seen.attempts + 1)}
 
 
-def load(path: Path) -> dict[Key, Experience]:
-    """The saved patterns; none when there is no file. Raises `UnreadablePatternsError`."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_FILE_BYTES + 1)
-        if len(text) > MAX_FILE_BYTES:
-            raise UnreadablePatternsError(f"larger than {MAX_FILE_BYTES} bytes")
-        saved = _File.model_validate_json(text)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UnreadablePatternsError(str(error)) from error
-    return {(p.step_type, p.error_code, p.strategy): Experience(p.successes, p.attempts) for p in saved.patterns}
+class PatternFile:
+    """The file at `path`. A write that was given up may still run on its thread: a later state is never replaced by an
+    earlier one."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._newest = 0
 
-def save(path: Path, patterns: dict[Key, Experience]) -> None:
-    """Replaces the file: after a crash it holds the old patterns or the new ones. Raises `OSError`."""
-    rows = [
-        _Pattern(step_type=key[0], error_code=key[1], strategy=key[2], successes=seen.successes, attempts=seen.attempts)
-        for key, seen in patterns.items()
-    ]
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{next(_saves)}.new")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(_File(patterns=rows).model_dump_json(indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    def load(self) -> dict[Key, Experience]:
+        """The saved patterns; none when there is no file. Raises `UnreadablePatternsError`."""
+        try:
+            with self.path.open("rb") as file:
+                text = file.read(MAX_FILE_BYTES + 1)
+            if len(text) > MAX_FILE_BYTES:
+                raise UnreadablePatternsError(f"larger than {MAX_FILE_BYTES} bytes")
+            saved = _File.model_validate_json(text)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise UnreadablePatternsError(str(error)) from error
+        return {(p.step_type, p.error_code, p.strategy): Experience(p.successes, p.attempts) for p in saved.patterns}
 
+    def save(self, number: int, patterns: dict[Key, Experience]) -> None:
+        """Replaces the file by state number `number`, unless a later one stands: after a crash it holds one of the two.
 
-def set_aside(path: Path) -> Path:
-    """Moves an unreadable file out of the way, to the first free `.unreadable` name. Raises `OSError`."""
-    kept, number = path.with_name(f"{path.name}.unreadable"), 1
-    while kept.exists():
-        number += 1
-        kept = path.with_name(f"{path.name}.unreadable.{number}")
-    path.replace(kept)
-    return kept
+        Raises `OSError`.
+        """
+        rows = [
+            _Pattern(
+                step_type=key[0], error_code=key[1], strategy=key[2], successes=seen.successes, attempts=seen.attempts
+            )
+            for key, seen in patterns.items()
+        ]
+        text = _File(patterns=rows).model_dump_json(indent=1)
+        with self._lock:
+            if number > self._newest:
+                self._replace(text)
+                self._newest = number
+
+    def set_aside(self) -> Path:
+        """Moves an unreadable file out of the way, to the first free `.unreadable` name. Raises `OSError`."""
+        kept, number = self.path.with_name(f"{self.path.name}.unreadable"), 1
+        while kept.exists():
+            number += 1
+            kept = self.path.with_name(f"{self.path.name}.unreadable.{number}")
+        self.path.replace(kept)
+        return kept
+
+    def _replace(self, text: str) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = self.path.with_name(f".{self.path.name}.new")
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise

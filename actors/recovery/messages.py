@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipelines.language import BaseStep, Scope
 from pydantic import JsonValue
+
+from pipelines.language import BaseStep, Scope
 
 
 @dataclass(frozen=True, slots=True)

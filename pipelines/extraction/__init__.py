@@ -1,7 +1,8 @@
 """What `claude_extract` does with an answer: find the JSON, check it against the schema, shape the text. Pure.
 
-schema   the free form as JSON Schema; checking answers  JSON in a model's answer shaping  formats and
-post-processing
+schema    the free form as JSON Schema; checking
+answers   JSON in a model's answer
+shaping   formats and post-processing
 """
 
 from pipelines.extraction.answers import NoJsonError, parse_json_answer

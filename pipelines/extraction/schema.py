@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final, cast
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from pydantic import JsonValue
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 _WORDS: Final = {"text": "string", "str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _MARKS: Final = frozenset({"$schema", "$ref", "$defs", "oneOf", "anyOf", "allOf", "enum", "const", "required"})
 _MOST_ERRORS: Final = 20
+_LONGEST: Final = 500
 
 
 def is_json_schema(schema: JsonValue) -> bool:
@@ -37,7 +39,9 @@ def normalise_schema(schema: JsonValue) -> dict[str, Any]:
     named field is required. JSON Schema passes through unchanged.
     """
     if is_json_schema(schema):
-        return {} if isinstance(schema, bool) else cast("dict[str, Any]", schema)
+        if isinstance(schema, bool):
+            return {} if schema else {"not": {}}
+        return cast("dict[str, Any]", schema)
     return _read(schema)
 
 
@@ -80,18 +84,23 @@ def _read_list(items: list[JsonValue]) -> dict[str, Any]:
 def validate_against(schema: Mapping[str, Any], data: JsonValue) -> tuple[str, ...]:
     """What is wrong with `data`, as `path: sentence`, at most 20 of them; empty when it conforms.
 
-    A schema that is itself wrong is reported as one error of path `schema`.
+    A schema that is itself wrong is reported as one error of path `schema`. References lead inside the schema only:
+    nothing is ever fetched.
     """
     try:
         Draft202012Validator.check_schema(schema)
+        # An empty registry: jsonschema's default one would open URLs.
+        validator: Any = Draft202012Validator(schema, registry=Registry())
+        found: list[Any] = sorted(validator.iter_errors(data), key=lambda e: list(map(str, e.absolute_path)))
     except SchemaError as error:
-        return (f"schema: {error.message}",)
-    validator: Any = Draft202012Validator(schema)
-    found: list[Any] = sorted(validator.iter_errors(data), key=lambda e: list(map(str, e.absolute_path)))
-    return tuple(f"{_path(e.absolute_path)}: {e.message}"[:500] for e in found[:_MOST_ERRORS])
+        return (f"schema: {error.message}"[:_LONGEST],)
+    except Unresolvable as error:
+        return (f"schema: the reference {error.ref!r} leads nowhere inside the schema"[:_LONGEST],)
+    except RecursionError:
+        return ("schema: its references lead in a circle, or the data is nested too deeply",)
+    return tuple(f"{_path(e.absolute_path)}: {e.message}"[:_LONGEST] for e in found[:_MOST_ERRORS])
 
 
-@lru_cache(maxsize=256)
 def _segment(part: str | int) -> str:
     return f"[{part}]" if isinstance(part, int) else f".{part}"
 

@@ -190,6 +190,8 @@ def _holds(check: str, text: str, position: int) -> bool:
         case "AT_END_STRING":
             return position == end
         case _:
+            if end == 0:
+                return False  # as Python's re has it for both checks in an empty text
             before = position > 0 and _is_word(text[position - 1])
             behind = position < end and _is_word(text[position])
             return (before != behind) == (check == "AT_BOUNDARY")

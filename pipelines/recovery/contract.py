@@ -93,4 +93,3 @@ def _joined(results: Mapping[str, JsonValue], step: BaseStep) -> JsonMap | None:
 def _text_of(result: JsonValue) -> str:
     text = result.get("text") if isinstance(result, Mapping) else None
     return text.strip() if isinstance(text, str) else ""
-

@@ -1,7 +1,8 @@
 """`data_transform`: rows in, rows out, by a list of operations. One implementation at every size; pure.
 
-errors, fields         values filtering, aggregating the small languages inside two operations operations
-one function an operation
+errors, fields           what is refused; reading and comparing fields
+filtering, aggregating   the small languages inside two operations
+operations               one function an operation
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ __all__ = ["OPERATIONS", "OutputFormat", "Sources", "TransformError", "apply_ope
 def apply_operations(data: JsonValue, operations: Sequence[Mapping[str, JsonValue]], *, sources: Sources) -> JsonValue:
     """`data` after all operations in order (none: unchanged). The input is not touched.
 
-    `sources` resolves `right_source` of a join. Raises `TransformError` naming the operation, what is wrong and the
-    fix. Beyond the reference: `aggregate` with `per_group: true` works on the groups of a `group_by`, `map` knows
-    `trim`.
+    `sources` resolves `right_source` of a join; what it raises passes through. Raises `TransformError` naming the
+    operation, what is wrong and the fix.
+
+    Beyond the reference: `group_by` with `aggregate: {name: {function, field}}` gives a row for each group (the
+    group's key as text under the field's name, then the figures); `map` knows the expressions `trim` and `number`
+    (the number that text spells, else null). Where the reference lets a mistake pass in silence, it is an error here.
     """
     for index, spec in enumerate(operations):
         name = spec.get("operation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -16,6 +17,7 @@ Test = Callable[[JsonValue], bool]
 _COMPARISON: Final = re.compile(
     r"^(?P<left>[^=!<>]*?)\s*(?P<op>==|!=|>=|<=|>|<|\bcontains\b)\s*(?P<right>.*)$", re.DOTALL
 )
+_OPERATOR: Final = re.compile(r"==|!=|>=|<=|=|>|<")
 _NUMBER: Final = re.compile(r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$")
 _WORDS: Final[dict[str, JsonValue]] = {"true": True, "false": False, "null": None, "nil": None}
 
@@ -32,10 +34,12 @@ def compile_filter(condition: str, field: str | None) -> Test:
         raise ValueError("the condition is empty")
     found = _COMPARISON.match(text)
     if found is None:
+        if _OPERATOR.search(text):
+            raise ValueError("the operator is not known (==, !=, >=, <=, >, <, contains)")
         path = _path(text, field)
         return lambda row: _truth(get_field(row, path))
     path = _path(found["left"].strip(), field)
-    right = literal(found["right"].strip())
+    right = literal(_single(found["right"].strip()))
     compare = _OPERATORS[found["op"]]
 
     def test(row: JsonValue) -> bool:
@@ -45,6 +49,13 @@ def compile_filter(condition: str, field: str | None) -> Test:
     return test
 
 
+def _single(text: str) -> str:
+    """The right side, refused where unquoted text holds a second comparison: it would be compared as words."""
+    if text[:1] not in ("'", '"', "[", "{") and _OPERATOR.search(text):
+        raise ValueError(f"one comparison is possible, {text!r} holds another; write two filters, or quote the text")
+    return text
+
+
 def literal(text: str) -> JsonValue:
     """A literal of a condition: quoted text, number, true, false, null, a JSON list or map, or the bare text."""
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
@@ -52,7 +63,9 @@ def literal(text: str) -> JsonValue:
     if text in _WORDS:
         return _WORDS[text]
     if _NUMBER.match(text):
-        return float(text) if any(c in text for c in ".eE") else int(text)
+        number = float(text) if any(c in text for c in ".eE") else int(text)
+        # "1e999" is infinite as a float, which JSON does not know.
+        return text if isinstance(number, float) and math.isinf(number) else number
     if text[:1] in ("[", "{"):
         try:
             parsed: JsonValue = json.loads(text)

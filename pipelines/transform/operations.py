@@ -1,10 +1,11 @@
-"""The six operations of `data_transform`, one function each: `(data, spec, context) -> data`.
+"""The six operations of `data_transform`, one function each: `(data, spec, place) -> data`.
 
 A new operation is a function and a line in `OPERATIONS`, and its name in the language's checks.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,8 +14,8 @@ from pydantic import JsonValue
 
 from pipelines.transform.aggregating import AGGREGATES
 from pipelines.transform.errors import TransformError
-from pipelines.transform.fields import ABSENT, Absent, as_text, get_field, sort_key, with_field
-from pipelines.transform.filtering import compile_filter
+from pipelines.transform.fields import ABSENT, Absent, as_text, get_field, is_number, sort_key, with_field
+from pipelines.transform.filtering import compile_filter, literal
 
 Spec = Mapping[str, JsonValue]
 Sources = Callable[[str], JsonValue]
@@ -52,6 +53,25 @@ def _filter(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     return data if test(data) else None
 
 
+def _number(text: str) -> JsonValue:
+    """A number written as text, such as a CSV cell; any other text stays as it is."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(value):
+        return text
+    return int(text) if text.strip().lstrip("+-").isdigit() else value
+
+
+_TURNS: Final[dict[str, Callable[[str], JsonValue]]] = {
+    "uppercase": str.upper,
+    "lowercase": str.lower,
+    "trim": str.strip,
+    "number": _number,
+}
+
+
 def _map(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     field, mapping, expression = spec.get("field"), spec.get("mapping"), spec.get("expression")
     change: Callable[[JsonValue], JsonValue]
@@ -62,9 +82,9 @@ def _map(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
         change = lambda row: _looked_up(row, path, mapping)  # noqa: E731
     elif isinstance(expression, str):
         path = place.text(spec, "field")
-        turn = {"uppercase": str.upper, "lowercase": str.lower, "trim": str.strip}.get(expression)
+        turn = EXPRESSIONS.get(expression)
         if turn is None:
-            raise place.refuse(f"expression {expression!r} is not known", "uppercase, lowercase or trim")
+            raise place.refuse(f"expression {expression!r} is not known", ", ".join(EXPRESSIONS))
         change = lambda row: _turned(row, path, turn)  # noqa: E731
     else:
         raise place.refuse("there is nothing to map by", "`mapping` (a map) or `expression` (text)")
@@ -79,33 +99,48 @@ def _looked_up(row: JsonValue, path: str, mapping: Mapping[str, JsonValue]) -> J
     return with_field(row, path, mapping[key]) if key in mapping else row
 
 
-def _turned(row: JsonValue, path: str, turn: Callable[[str], str]) -> JsonValue:
+def _turned(row: JsonValue, path: str, turn: Callable[[JsonValue], JsonValue]) -> JsonValue:
     value = get_field(row, path)
-    return with_field(row, path, turn(value)) if isinstance(value, str) else row
+    return row if isinstance(value, Absent) else with_field(row, path, turn(value))
+
+
+def _on_text(turn: Callable[[str], str]) -> Callable[[JsonValue], JsonValue]:
+    return lambda value: turn(value) if isinstance(value, str) else value
+
+
+def _number(value: JsonValue) -> JsonValue:
+    """The number that text spells, null when it spells none; CSV knows text only."""
+    if isinstance(value, str):
+        found = literal(value.strip())
+        return found if is_number(found) else None
+    return value if is_number(value) else None
+
+
+EXPRESSIONS: Final[dict[str, Callable[[JsonValue], JsonValue]]] = {
+    "uppercase": _on_text(str.upper),
+    "lowercase": _on_text(str.lower),
+    "trim": _on_text(str.strip),
+    "number": _number,
+}
 
 
 def _aggregate(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
+    return _reckoned(data if isinstance(data, list) else [data], spec, place)
+
+
+def _reckoned(rows: list[JsonValue], spec: Spec, place: Place) -> JsonValue:
     name = spec.get("function", "sum")
     field = spec.get("field")
     if not isinstance(name, str) or name not in AGGREGATES:
         raise place.refuse(f"function {name!r} is not known", ", ".join(AGGREGATES))
     if not isinstance(field, str) and name != "count":
         place.text(spec, "field")
-    function = AGGREGATES[name]
-
-    def over(rows: JsonValue) -> JsonValue:
-        listed: list[JsonValue] = rows if isinstance(rows, list) else [rows]
-        values = listed if not isinstance(field, str) else _values(listed, field)
-        try:
-            return function(values)
-        except ValueError as error:
-            raise place.refuse(f"field {field!r}: {error}", "numbers", "filter other rows out first") from error
-
-    if spec.get("per_group") is True:
-        if not isinstance(data, dict):
-            raise place.refuse("`per_group` needs groups", "the result of group_by", "put group_by before it")
-        return {key: over(rows) for key, rows in data.items()}
-    return over(data)
+    values = _values(rows, field) if isinstance(field, str) else rows
+    try:
+        return AGGREGATES[name](values)
+    except ValueError as error:
+        fix = f"put `operation: map, field: {field}, expression: number` before it, or filter other rows out"
+        raise place.refuse(f"field {field!r}: {error}", "numbers", fix) from error
 
 
 def _values(rows: list[JsonValue], field: str) -> list[JsonValue]:
@@ -140,16 +175,28 @@ def _join_key(value: JsonValue) -> str:
 
 def _group_by(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     field = place.text(spec, "field")
-    if not isinstance(data, list):
+    wanted = spec.get("aggregate")
+    if not isinstance(data, list) and wanted is None:
         return {"default": data}
-    groups: dict[str, JsonValue] = {}
-    for row in data:
+    groups: dict[str, list[JsonValue]] = {}
+    for row in data if isinstance(data, list) else [data]:
         value = get_field(row, field)
-        key = as_text(None if isinstance(value, Absent) else value)
-        group = groups.setdefault(key, [])
-        assert isinstance(group, list)
-        group.append(row)
-    return groups
+        groups.setdefault(as_text(None if isinstance(value, Absent) else value), []).append(row)
+    if wanted is None:
+        return {key: list(rows) for key, rows in groups.items()}
+    return [{field: key, **_figures(rows, wanted, place)} for key, rows in groups.items()]
+
+
+def _figures(rows: list[JsonValue], wanted: JsonValue, place: Place) -> dict[str, JsonValue]:
+    """One group's figures: `{name: {function, field}}` worked out over its rows."""
+    if not isinstance(wanted, dict):
+        raise place.refuse("`aggregate` is not a map", "names with {function, field}, e.g. orders: {function: count}")
+    figures: dict[str, JsonValue] = {}
+    for name, how in wanted.items():
+        if not isinstance(how, dict):
+            raise place.refuse(f"`aggregate.{name}` is not a map", "{function: ..., field: ...}")
+        figures[name] = _reckoned(rows, how, place)
+    return figures
 
 
 def _sort(data: JsonValue, spec: Spec, place: Place) -> JsonValue:

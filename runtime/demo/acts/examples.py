@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def review_with_two_providers(stage: Stage) -> None:
 def follow_example(stage: Stage, name: str) -> Path:
     """Runs an example as its README says, with live progress, in a working directory of its own."""
     workspace = stage.home.directory(name)
+    shutil.copytree(shipped("examples", "data"), workspace, dirs_exist_ok=True)
     done = stage.terminal.live("run", shipped("examples", f"{name}.yaml"), "--workspace", workspace, "--follow")
     stage.checks.check(done.code == 0, f"{name} runs to its end", done.text)
     return workspace

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
+
 from pipelines.language import Pipeline, build_pipeline
 
 REVIEW: dict[str, Any] = {
@@ -56,7 +57,10 @@ def pipelines(draw: st.DrawFn) -> Pipeline:
             case "set_variable":
                 step["variables"] = {draw(st.sampled_from(["x", "y"])): text}
             case "for_loop":
-                step |= {"data_source": [1, 2], "steps": [{"name": "inner", "type": "claude", "prompt": "{{loop.item}} is."}]}
+                step |= {
+                    "data_source": [1, 2],
+                    "steps": [{"name": "inner", "type": "claude", "prompt": "{{loop.item}} is."}],
+                }
             case "claude_extract":
                 step |= {"prompt": text, "schema": {"found": ["things"]}}
             case _:

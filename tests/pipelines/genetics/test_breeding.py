@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipelines.genetics import (
     Fitness,
     Genome,
@@ -15,9 +17,7 @@ from pipelines.genetics import (
     survivors,
 )
 from pipelines.language import build_pipeline
-
 from tests.pipelines.genetics.some_pipelines import review
-import pytest
 
 
 def measured(genome: Genome, value: float, runs: int = 2) -> Genome:
@@ -83,7 +83,12 @@ def test_rerouting_reaches_loops_nested_pipelines_and_parallel_tasks() -> None:
             "name": "x",
             "steps": [
                 {"name": "a", "type": "gemini", "model": "gemini-x", "prompt": "x"},
-                {"name": "b", "type": "for_loop", "data_source": [1], "steps": [{"name": "c", "type": "claude", "prompt": "x"}]},
+                {
+                    "name": "b",
+                    "type": "for_loop",
+                    "data_source": [1],
+                    "steps": [{"name": "c", "type": "claude", "prompt": "x"}],
+                },
                 {"name": "d", "type": "pipeline", "pipeline": inner},
                 {"name": "e", "type": "parallel_claude", "parallel_tasks": [{"id": "t", "prompt": "x", "model": "m"}]},
             ],

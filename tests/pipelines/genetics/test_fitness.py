@@ -9,6 +9,7 @@ import statistics
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pipelines.genetics import (
     OBJECTIVES,
     WORST,
@@ -27,7 +28,6 @@ from pipelines.genetics import (
     tournament,
 )
 from pipelines.language import build_pipeline
-
 from tests.pipelines.genetics.some_pipelines import review
 
 values = st.lists(st.floats(0, 1), max_size=30)

@@ -7,9 +7,9 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from pipelines.genetics import OPERATORS, Genome, Materials, crossover, founder
 from pipelines.language import Pipeline, load_pipeline, prompt_files, references, to_yaml
-
 from tests.pipelines.genetics.some_pipelines import pipelines, review
 
 RELAXED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pipelines.language import BaseStep, Scope, TemplateError, build_pipeline, load_pipeline, to_yaml
 from pipelines.recovery import (
     Alternative,
@@ -32,7 +33,8 @@ def step(**keys: Any) -> BaseStep:
     return build_pipeline({"name": "x", "steps": [data]}).steps[0]
 
 
-EXTRACT = step(type="claude_extract", schema={"found": ["things"]})
+FOUND = {"type": "object", "properties": {"found": {"type": "array"}}, "required": ["found"]}
+EXTRACT = step(type="claude_extract", schema=FOUND)
 PARALLEL = step(type="parallel_claude", parallel_tasks=[{"id": "a", "prompt": "A?"}, {"id": "b", "prompt": "B?"}])
 
 

@@ -1,0 +1,74 @@
+"""The memory keeps what helped, across restarts and bad disks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from actors.kernel import Kernel
+from actors.memory import PatternDatabase, PatternsSetAside, PatternsUnsaved, Recall, Remember
+from actors.memory.patterns import MAX_PATTERNS, counted
+from pipelines.recovery import Experience
+from tests.support import run
+
+
+async def spoken_to(directory: Path, *messages: Any, events: list[Any] | None = None) -> Any:
+    """The reply to the last of `messages`, from a database that starts before and stops after them."""
+    kernel = Kernel()
+    if events is not None:
+        kernel.events.subscribe(events.append)
+    memory = await kernel.spawn(PatternDatabase, directory, name="memory")
+    reply = None
+    for message in messages:
+        reply = await memory.call(message)
+    await kernel.shutdown()
+    return reply
+
+
+def test_what_helped_is_recalled_by_step_type_and_error_after_a_restart(tmp_path: Path) -> None:
+    learn = [Remember("claude", "overloaded", "other_provider", fitted) for fitted in (True, False, True)]
+    run(spoken_to(tmp_path, *learn, Remember("gemini", "overloaded", "other_provider", True)))
+    recalled = run(spoken_to(tmp_path, Recall("claude", "overloaded")))
+    assert recalled == {"other_provider": Experience(2, 3)}
+    assert run(spoken_to(tmp_path, Recall("claude", "other"))) == {}
+
+
+def test_the_file_is_for_the_owner_only(tmp_path: Path) -> None:
+    run(spoken_to(tmp_path, Remember("claude", "x", "other_provider", True)))
+    assert (tmp_path / "patterns.json").stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["patterns.json"]
+
+
+def test_a_damaged_file_is_set_aside_and_said(tmp_path: Path) -> None:
+    (tmp_path / "patterns.json").write_text("{not json")
+    events: list[Any] = []
+    assert run(spoken_to(tmp_path, Recall("claude", "x"), events=events)) == {}
+    (event,) = [each for each in events if isinstance(each, PatternsSetAside)]
+    assert Path(event.kept_as).read_text() == "{not json"
+    assert not (tmp_path / "patterns.json").exists()
+
+
+def test_impossible_counts_are_damage_too(tmp_path: Path) -> None:
+    pattern = {"step_type": "a", "error_code": "b", "strategy": "other_provider", "successes": -1, "attempts": 1}
+    (tmp_path / "patterns.json").write_text(json.dumps({"version": 1, "patterns": [pattern]}))
+    events: list[Any] = []
+    assert run(spoken_to(tmp_path, Recall("a", "b"), events=events)) == {}
+    assert any(isinstance(each, PatternsSetAside) for each in events)
+
+
+def test_a_disk_that_refuses_is_said_and_does_not_end_the_memory(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    events: list[Any] = []
+    reply = run(spoken_to(blocked / "dir", Remember("a", "b", "other_provider", True), Recall("a", "b"), events=events))
+    assert reply == {"other_provider": Experience(1, 1)}
+    assert any(isinstance(each, PatternsUnsaved) for each in events)
+
+
+def test_the_memory_is_bounded_and_forgets_what_was_touched_longest_ago() -> None:
+    patterns = {("t", f"c{n}", "other_provider"): Experience(1, 1) for n in range(MAX_PATTERNS)}
+    touched = counted(patterns, ("t", "c0", "other_provider"), True)  # pyright: ignore[reportArgumentType]
+    grown = counted(touched, ("t", "new", "other_provider"), False)
+    assert len(grown) == MAX_PATTERNS
+    assert ("t", "c0", "other_provider") in grown and ("t", "c1", "other_provider") not in grown
