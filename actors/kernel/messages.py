@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -61,6 +64,20 @@ class ReplyTo(Protocol):
     def set_exception(self, exception: Any, /) -> None: ...
 
     def add_done_callback(self, fn: Callable[[Any], object], /) -> None: ...
+
+
+def settle(to: ReplyTo, value: Any) -> None:
+    """Answers whoever waits, if anybody still does. A waiter on another thread may give up at this very moment."""
+    if not to.done():
+        with suppress(asyncio.InvalidStateError, concurrent.futures.InvalidStateError):
+            to.set_result(value)
+
+
+def settle_error(to: ReplyTo, error: BaseException) -> None:
+    """Fails whoever waits, if anybody still does."""
+    if not to.done():
+        with suppress(asyncio.InvalidStateError, concurrent.futures.InvalidStateError):
+            to.set_exception(error)
 
 
 class Call:

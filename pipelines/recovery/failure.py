@@ -19,7 +19,7 @@ _MISSHAPEN: Final = ("misfit", "schema", "json", "structured", "malformed", "inv
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A step's last error. `code` is stable (snake case); `kind` says what a caller may do (transient, refused, ...)."""
+    """A step's last error. `code` is stable (snake case); `kind` says what may be done about it (transient, ...)."""
 
     code: str
     message: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.kernel import Actor
-from actors.runs.errors import RunError
+from actors.runs.errors import RunError, RunStillRunningError
 from actors.runs.messages import AwaitRun, CancelRun, SubmitRun
 from actors.runs.values import RunOutcome, RunRequest
 
@@ -45,11 +45,9 @@ class ScriptedRuns(Actor):
             case CancelRun(run_id):
                 self._log.append(("cancelled", run_id))
             case (run_id, timeout_s, waiter):
-                from actors.runs.errors import RunStillRunningError
-
                 waiter.fail(RunStillRunningError(run_id, timeout_s))
             case _:
-                return super().on_receive(message)
+                raise TypeError(message)
         return None
 
     def _submit(self, request: RunRequest) -> str:

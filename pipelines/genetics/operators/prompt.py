@@ -1,7 +1,7 @@
 """Prompt evolution by rules: an instruction is added, or a sentence is left out.
 
-References (`{{ ... }}`) are never touched, so that the flow of data stays. Evolving prompts by a language model is another
-operator's business.
+References (`{{ ... }}`) are never touched, so that the flow of data stays. Evolving prompts by a language model is
+another operator's business.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from pipelines.genetics.descent import Definition, Edit, Materials, Operator, edited, shuffled, steps_in
@@ -34,26 +34,31 @@ def _edits(definition: Definition, rng: random.Random, _materials: Materials) ->
         else:
             places.append((path, step, step["name"]))
     for path, holder, name in shuffled(places, rng):
-        for detail, prompt in shuffled(list(_variants(holder["prompt"])), rng):
-            yield f"{name}: {detail}", edited(definition, path, {"prompt": prompt})
+        # Adding and leaving out are equally likely, however many sentences there are.
+        for way in shuffled([_added, _left_out], rng):
+            for detail, prompt in shuffled(list(_variants(holder["prompt"], way)), rng):
+                yield f"{name}: {detail}", edited(definition, path, {"prompt": prompt})
 
 
-def _variants(prompt: str | list[Any]) -> Iterator[tuple[str, Any]]:
+def _variants(prompt: str | list[Any], way: Callable[[str], Iterator[tuple[str, str]]]) -> Iterator[tuple[str, Any]]:
     if isinstance(prompt, str):
-        yield from _text_variants(prompt)
+        yield from way(prompt)
         return
     for index, part in enumerate(prompt):
         if part["type"] == "static":
-            for detail, text in _text_variants(part["content"]):
+            for detail, text in way(part["content"]):
                 changed = copy.deepcopy(prompt)
                 changed[index]["content"] = text
                 yield detail, changed
 
 
-def _text_variants(text: str) -> Iterator[tuple[str, str]]:
+def _added(text: str) -> Iterator[tuple[str, str]]:
     for instruction in INSTRUCTIONS:
         if instruction not in text:
             yield f"+ {instruction}", f"{text.rstrip()}\n{instruction}"
+
+
+def _left_out(text: str) -> Iterator[tuple[str, str]]:
     if "{%" in text:
         # Lines between block tags belong together.
         return

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from pipelines.genetics.descent import Definition, Edit, Materials, Operator, edited, shuffled, steps_in
 from pipelines.genetics.genome import PROVIDER_TYPES
-from pipelines.language import STEP_CLASSES
+from pipelines.language import STEP_CLASSES, RetryPolicy
+
+Change = tuple[str, dict[str, Any]]
 
 _INTERCHANGEABLE: Final = frozenset({"claude", "claude_smart", "gemini"})
 # What such a step does cannot be had from another type.
@@ -21,31 +23,34 @@ _PRESETS: Final = ("development", "production", "analysis", "chat")
 
 def _edits(definition: Definition, rng: random.Random, _materials: Materials) -> Iterator[Edit]:
     for path, step in shuffled(steps_in(definition, PROVIDER_TYPES), rng):
-        for detail, changes in shuffled(list(_changes(step)), rng):
-            yield f"{step['name']}: {detail}", edited(definition, path, changes)
+        # The kind is drawn before the value: else the many values of one parameter would drown a change of type.
+        for changes in shuffled([changes for changes in _kinds(step) if changes], rng):
+            for detail, change in shuffled(changes, rng):
+                yield f"{step['name']}: {detail}", edited(definition, path, change)
 
 
-def _changes(step: Definition) -> Iterator[tuple[str, dict[str, Any]]]:
+def _kinds(step: Definition) -> Iterator[list[Change]]:
+    yield list(_types(step))
+    if step["type"] != "parallel_claude":
+        yield _others("max_tokens", _MAX_TOKENS, step.get("max_tokens"))
+        yield _others("temperature", _TEMPERATURES, step.get("temperature"))
+    if step["type"] == "claude_smart":
+        yield _others("preset", _PRESETS, step.get("preset"))
+    retry: dict[str, Any] = step.get("retry", {})
+    current = retry.get("max_attempts", RetryPolicy().max_attempts)
+    yield [(f"retry {n}", {"retry": {**retry, "max_attempts": n}}) for n in _ATTEMPTS if n != current]
+
+
+def _types(step: Definition) -> Iterator[Change]:
     if step["type"] in _INTERCHANGEABLE and not any(step.get(key) for key in _HOLDS_BACK):
         for other in sorted(_INTERCHANGEABLE - {step["type"]}):
             lost = {key: None for key in step if key not in _keys_of(other)}
             # A model is one vendor's; another family would refuse it.
             yield f"type {other}", {**lost, "type": other, "model": None}
-    if step["type"] != "parallel_claude":
-        yield from _others("max_tokens", _MAX_TOKENS, step.get("max_tokens"))
-        yield from _others("temperature", _TEMPERATURES, step.get("temperature"))
-    if step["type"] == "claude_smart":
-        yield from _others("preset", _PRESETS, step.get("preset"))
-    retry: dict[str, Any] = step.get("retry", {})
-    for attempts in _ATTEMPTS:
-        if attempts != retry.get("max_attempts", 3):
-            yield f"retry {attempts}", {"retry": {**retry, "max_attempts": attempts}}
 
 
-def _others(key: str, values: tuple[Any, ...], current: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    for value in values:
-        if value != current:
-            yield f"{key} {value}", {key: value}
+def _others(key: str, values: tuple[Any, ...], current: Any) -> list[Change]:
+    return [(f"{key} {value}", {key: value}) for value in values if value != current]
 
 
 def _keys_of(step_type: str) -> frozenset[str]:

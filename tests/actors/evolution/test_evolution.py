@@ -26,11 +26,11 @@ from actors.evolution import (
 )
 from actors.evolution.ledger import read
 from actors.evolution.progress import replayed, state_of
-from actors.kernel import ActorStarted, Kernel
+from actors.kernel import ActorRef, ActorStarted, Kernel
 from actors.runs.errors import KillSwitchedError, TooManyRunsError
 from actors.runs.values import RunRequest
 from pipelines.genetics import Weights
-from pipelines.guardrails.kill_switch import Switch
+from pipelines.guardrails.kill_switch import Level, Switch
 from pipelines.language import InvalidInputsError, Pipeline, build_pipeline, load_pipeline
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.evolution_tree import chamber_tree
@@ -66,8 +66,9 @@ def obedient(request: RunRequest) -> Any:
 
 
 def order(**keys: Any) -> Evolve:
-    given: dict[str, Any] = {"inputs": {"topic": "rivers"}, "generations": 3, "budget_requests": 60, "population": 5}
-    return Evolve(pipeline(), **{**given, "evolution_id": "e1", **keys})
+    given: dict[str, Any] = {"inputs": {"topic": "rivers"}, "budget_requests": 60, "population": 5}
+    given |= {"generations": 3, "evolution_id": "e1"}
+    return Evolve(pipeline(), **(given | keys))
 
 
 async def in_world(
@@ -162,10 +163,12 @@ def test_killed_organisms_and_a_killed_chamber_change_nothing(tmp_path: Path) ->
         seen: list[int] = [0]
 
         def strike(event: Any) -> None:
-            if isinstance(event, ActorStarted) and event.ref.actor_class is Organism:
-                seen[0] += 1
-                if seen[0] in (2, 5):
-                    event.ref.kill()
+            if isinstance(event, ActorStarted):
+                ref: ActorRef[Any] = event.ref
+                if ref.actor_class is Organism:
+                    seen[0] += 1
+                    if seen[0] in (2, 5):
+                        ref.kill()
             if isinstance(event, EvolutionState) and event.generation == 1 and seen[0] < 100:
                 seen[0] += 100
                 kernel.ref(chamber_name("e1")).kill()
@@ -218,7 +221,7 @@ def test_genomes_that_fail_are_the_worst_and_lose(tmp_path: Path) -> None:
 
 
 def test_a_kill_switch_stops_the_evolution_and_says_which(tmp_path: Path) -> None:
-    switch = Switch("node", "", "too costly", "ops", 0.0)
+    switch = Switch(Level.NODE, "", "too costly", "ops", 0.0)
     state = run(in_world(tmp_path, lambda k: evolve(k, order()), lambda _: KillSwitchedError(switch)), 30)
     assert state.status == "stopped" and "too costly" in str(state.reason)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pipelines.genetics import (
@@ -77,7 +79,11 @@ def test_habits_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_rerouting_reaches_loops_nested_pipelines_and_parallel_tasks() -> None:
-    inner = {"name": "n", "steps": [{"name": "deep", "type": "claude", "provider": "anthropic", "prompt": "x"}]}
+    looped: dict[str, Any] = {"name": "c", "type": "claude", "prompt": "x"}
+    inner: dict[str, Any] = {
+        "name": "n",
+        "steps": [{"name": "deep", "type": "claude", "provider": "anthropic", "prompt": "x"}],
+    }
     pipeline = build_pipeline(
         {
             "name": "x",

@@ -175,7 +175,7 @@ def by(of: BaseStep, detail: str) -> Alternative:
 
 
 def test_json_in_a_text_answer_becomes_the_data() -> None:
-    answer = {"text": 'Here:\n```json\n{"found": ["a"]}\n```', "result": "x", "success": True}
+    answer: dict[str, Any] = {"text": 'Here:\n```json\n{"found": ["a"]}\n```', "result": "x", "success": True}
     result = read_answer(by(EXTRACT, "claude asked for JSON"), {"answer": answer}, {}, EXTRACT)
     assert result is not None and result["result"] == {"found": ["a"]}
     assert contract_ok(EXTRACT, result)
