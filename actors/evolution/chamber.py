@@ -165,7 +165,9 @@ class BreedingChamber(Actor):
         share = max(left // (order.generations - number + 1), 1)
         rng = random_of(order.seed, number)
         materials = Materials(self._providers, progress.alive)
-        return plan_generation(number, progress.alive, habits_of(order), share, rng, materials, progress.known)
+        return plan_generation(
+            number, progress.alive, habits_of(order), share, rng, materials=materials, known=progress.known
+        )
 
     async def _close_generation(self, gathered: _Gathering) -> None:
         self._gathering = None

@@ -1,5 +1,5 @@
-"""The breeding desk: takes orders, starts a chamber for each, knows how far they are, and goes on with what a stopped node
-left unfinished.
+"""The breeding desk: takes orders, starts a chamber for each, knows how far they are, and goes on with what a stopped
+node left unfinished.
 """
 
 from __future__ import annotations

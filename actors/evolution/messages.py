@@ -70,9 +70,9 @@ class CancelEvolution:
 class EvolutionState:
     """How far an evolution is. Told by the chamber after each generation, and an event on the kernel's bus.
 
-    `generation` is the last that is complete, -1 before the first; generation 0 measures the founder. `best_fitness` is
-    the weighted mean, `best_error` its standard error; `best_objectives` the four means. `reason` says why it ended other
-    than by its generations.
+    `generation` is the last that is complete, -1 before the first; generation 0 measures the founder. `best_fitness`
+    is the weighted mean, `best_error` its standard error, `best_objectives` the four means. `reason` says why it ended
+    other than by its generations.
     """
 
     evolution_id: str

@@ -23,8 +23,8 @@ def breeding_chamber_spec(
 ) -> ChildSpec:
     """The chamber as a child: transient, and significant, so that its normal end ends the supervisor around it.
 
-    `organisms` is the ref by name of its organisms' DynamicSupervisor (`organisms_name`), which must start before it and
-    be restarted with it (`one_for_all`).
+    `organisms` is the ref by name of its organisms' DynamicSupervisor (`organisms_name`), which must start before it
+    and be restarted with it (`one_for_all`).
     """
     return ChildSpec(
         id="chamber",

@@ -9,7 +9,8 @@ its type is in `expected_errors`; a `BaseException` ends this actor and no other
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import threading
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import pykka
@@ -19,7 +20,7 @@ from actors.kernel import links
 from actors.kernel.errors import KernelError
 from actors.kernel.exits import ExitReason
 from actors.kernel.future import ActorFuture
-from actors.kernel.messages import Deferred, MonitorRef, ReplyTo
+from actors.kernel.messages import Deferred, MonitorRef, ReplyTo, settle, settle_error
 from actors.kernel.timers import IdleTimer, Timer
 
 if TYPE_CHECKING:
@@ -40,20 +41,28 @@ class Reply:
         self._to = to
 
     def set(self, value: Any) -> None:
-        """Answers the caller."""
-        if self._to is not None and not self._to.done():
-            self._to.set_result(value)
-        self._forget()
+        """Answers the caller. From any thread."""
+        if self._to is not None:
+            self._on_loop(settle, value)
 
     def fail(self, error: Exception) -> None:
-        """Answers the caller with an error; the actor itself is not touched."""
-        if self._to is not None and not self._to.done():
-            self._to.set_exception(error)
-        self._forget()
+        """Answers the caller with an error; the actor itself is not touched. From any thread."""
+        if self._to is not None:
+            self._on_loop(settle_error, error)
 
-    def _forget(self) -> None:
-        if self._to is not None and self._cell.pending is not None:
-            self._cell.pending.discard(self._to)
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody ever waited: False when the message was told."""
+        return self._to is not None
+
+    def _on_loop(self, answer: Callable[[ReplyTo, Any], None], content: Any) -> None:
+        assert self._to is not None
+        kernel = self._cell.kernel
+        if threading.get_ident() == kernel.thread_id:
+            answer(self._to, content)
+            self._cell.forget_pending(self._to)
+        else:
+            kernel.call_soon_threadsafe(answer, self._to, content)
 
 
 class Actor(pykka.Actor):

@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections import deque
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from actors.kernel import links
-from actors.kernel.errors import ActorDeadError, MailboxFull
+from actors.kernel.errors import ActorDeadError, KernelClosedError, MailboxFull
 from actors.kernel.events import MailboxOverflowed
 from actors.kernel.exits import Crashed, ExitReason, Normal
-from actors.kernel.messages import Call, Deferred, Down, Exit, MonitorRef, ReplyTo, StopRequest
+from actors.kernel.messages import (
+    Call,
+    Deferred,
+    Down,
+    Exit,
+    MonitorRef,
+    ReplyTo,
+    StopRequest,
+    settle,
+    settle_error,
+)
 from actors.kernel.timers import IdleTimer, Timer, TimerFired
 
 if TYPE_CHECKING:
@@ -61,6 +73,7 @@ class Cell:
         "scheduled",
         "started_at",
         "status",
+        "starter",
         "stop_waiters",
         "suspended",
         "system",
@@ -79,6 +92,7 @@ class Cell:
         self.actor: Actor | None = None
         self.name: str | None = None
         self.parent = parent
+        self.starter: Cell | None = None
         self.status: Status = "starting"
         self.reason: ExitReason | None = None
         self.brutal = False
@@ -155,9 +169,13 @@ class Cell:
         self.kernel.events.publish(MailboxOverflowed(self.ref, policy))
         if policy == "reject":
             raise MailboxFull(str(self), self.actor_class.mailbox_limit)
-        dropped = queue.popleft()
-        if isinstance(dropped, Call) and not dropped.reply.done():
-            dropped.reply.set_exception(MailboxFull(str(self), self.actor_class.mailbox_limit))
+        for place, item in enumerate(queue):
+            if isinstance(item, TimerFired | StopRequest):
+                continue  # nobody sends these a second time
+            del queue[place]
+            if isinstance(item, Call):
+                settle_error(item.reply, MailboxFull(str(self), self.actor_class.mailbox_limit))
+            return
 
     # ---- taking messages -----------------------------------------------------------------------------------
 
@@ -168,7 +186,7 @@ class Cell:
             return
         work = self._advance()
         if work is not None:
-            self.task = self.kernel.start_task(self._drive(work), self, handler=True)
+            self.task = self.kernel.start_task(self._drive(work), self, handler=True, inner=work)
 
     def _advance(self) -> Coroutine[Any, Any, Any] | None:
         """Handles plain messages inline; returns the first handler that has to be awaited."""
@@ -180,7 +198,7 @@ class Cell:
             elif self.queue and not self.suspended:
                 item = self.queue.popleft()
                 if self.room_waiters:
-                    self._wake_room_waiter()
+                    self.wake_room_waiter()
             else:
                 return None
             if budget == 0:
@@ -220,14 +238,11 @@ class Cell:
         actor = self.actor
         assert actor is not None
         if self.idle is not None:
-            self.idle.touch()
+            self.idle.touch(item)
         kind = item.__class__
         if kind is Call:
-            if item.reply.done():  # the caller gave up: nothing to do for nobody
-                if item.reply.cancelled():
-                    return _MISSING
-                self.call = None
-                return actor.receive(item.message)
+            if item.reply.cancelled():  # the caller is gone: nothing to do for nobody
+                return _MISSING
             self.call = item
             return actor.receive(item.message)
         self.call = None
@@ -259,7 +274,8 @@ class Cell:
                     return
                 self.task = asyncio.current_task()
             else:
-                if self.reason is not None and self.status == "dead":
+                if self.status == "dead":
+                    _close_deferred(result)
                     return
                 self.answer(result)
                 if self.reason is not None:
@@ -285,18 +301,16 @@ class Cell:
         call, self.call = self.call, None
         if result.__class__ is Deferred:
             self.own(result.work, call.reply if call is not None else None)
-        elif call is not None and not call.reply.done():
-            call.reply.set_result(result)
+        elif call is not None:
+            settle(call.reply, result)
 
     def fail(self, error: BaseException) -> None:
         """An exception left a handler: an expected error answers the caller, anything else is a crash."""
         call, self.call = self.call, None
-        if call is not None and not call.reply.done():
-            call.reply.set_exception(transportable(error))
+        if call is not None:
+            settle_error(call.reply, transportable(error))
             if isinstance(error, self.actor_class.expected_errors):
                 return
-        elif call is not None and isinstance(error, self.actor_class.expected_errors):
-            return
         links.begin_exit(self, Crashed(error))
 
     def take_reply(self) -> ReplyTo | None:
@@ -304,25 +318,45 @@ class Cell:
         call, self.call = self.call, None
         if call is None:
             return None
-        self.remember_pending(call.reply)
+        self._remember_pending(call.reply)
+        call.reply.add_done_callback(self.forget_pending)
         return call.reply
 
-    def remember_pending(self, reply: ReplyTo) -> None:
+    def _remember_pending(self, reply: ReplyTo) -> None:
         if self.pending is None:
             self.pending = set()
         self.pending.add(reply)
 
+    def forget_pending(self, reply: Any) -> None:
+        """This reply was given, or its caller gave up. From any thread."""
+        if self.pending is not None:
+            self.pending.discard(reply)
+
     def own(self, work: Coroutine[Any, Any, Any], reply: ReplyTo | None) -> asyncio.Task[Any]:
-        """Runs `work` as a task that dies with this actor; its value answers `reply`."""
-        task = self.kernel.start_task(self._owned(work, reply), self, handler=False)
+        """Runs `work` as a task that dies with this actor; its value answers `reply`. A dead actor's is not begun."""
+        task = self.kernel.start_task(self._owned(work, reply), self, handler=False, inner=work)
+        if self.status == "dead":
+            task.cancel()
+            return task
         if self.owned is None:
             self.owned = set()
         self.owned.add(task)
         task.add_done_callback(self.owned.discard)
         if reply is not None:
-            self.remember_pending(reply)
-            reply.add_done_callback(lambda done: _cancel_abandoned(done, task))
+            self._remember_pending(reply)
+            reply.add_done_callback(lambda done: self._caller_done(done, task))
         return task
+
+    def _caller_done(self, reply: Any, task: asyncio.Task[Any]) -> None:
+        """Runs on whatever thread ended the reply: a caller on another thread gives up on its own one."""
+        self.forget_pending(reply)
+        if not reply.cancelled():
+            return
+        if threading.get_ident() == self.kernel.thread_id:
+            task.cancel()
+        else:
+            with suppress(KernelClosedError):  # then the task is gone as well
+                self.kernel.call_soon_threadsafe(task.cancel)
 
     async def _owned(self, work: Coroutine[Any, Any, Any], reply: ReplyTo | None) -> None:
         try:
@@ -331,17 +365,13 @@ class Cell:
             given_up = reply is not None and reply.cancelled()
             if self.reason is not None or (given_up and isinstance(error, asyncio.CancelledError)):
                 return
-            if reply is not None and not reply.done():
-                reply.set_exception(transportable(error))
+            if reply is not None:
+                settle_error(reply, transportable(error))
             if reply is None or not isinstance(error, self.actor_class.expected_errors):
                 links.begin_exit(self, Crashed(error))
         else:
-            if reply is not None and not reply.done() and self.status != "dead":
-                reply.set_result(value)
-        finally:
-            # An unanswered reply stays: the end of the actor fails it with the exit reason.
-            if reply is not None and reply.done() and self.pending is not None:
-                self.pending.discard(reply)
+            if reply is not None and self.status != "dead":
+                settle(reply, value)
 
     # ---- waiting for room and for the end ------------------------------------------------------------------
 
@@ -352,7 +382,8 @@ class Cell:
         self.room_waiters.append(waiter)
         return waiter
 
-    def _wake_room_waiter(self) -> None:
+    def wake_room_waiter(self) -> None:
+        """Lets one waiting sender try. Whoever is woken and does not send must wake the next."""
         while self.room_waiters:
             waiter = self.room_waiters.popleft()
             if not waiter.done():
@@ -376,6 +407,6 @@ def transportable(error: BaseException) -> BaseException:
     return carried
 
 
-def _cancel_abandoned(reply: Any, task: asyncio.Task[Any]) -> None:
-    if reply.cancelled():
-        task.cancel()
+def _close_deferred(result: Any) -> None:
+    if result.__class__ is Deferred:
+        result.work.close()

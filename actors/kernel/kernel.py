@@ -13,15 +13,16 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Coroutine, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from actors.kernel import links
 from actors.kernel.cell import Cell, current_cell, in_handler
 from actors.kernel.clock import Clock, LoopClock
-from actors.kernel.errors import KernelClosedError, StartError
+from actors.kernel.errors import DeadlockError, KernelClosedError, StartError
 from actors.kernel.events import ActorStarted, EventBus
 from actors.kernel.exits import Crashed, ExitReason, NoProcess, Normal, Shutdown
-from actors.kernel.messages import IGNORE
+from actors.kernel.messages import IGNORE, Ignore, settle
 from actors.kernel.ref import ActorRef, NameRef
 from actors.kernel.registry import Registry
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound="Actor")
 
 _SHUTDOWN_ROUNDS_S = 5.0
+_BLOCKING_START_S = 60.0
 
 
 class Kernel:
@@ -82,9 +84,9 @@ class Kernel:
         `NameTakenError` when the name is held. An actor that chose IGNORE comes back as a dead ref with reason
         `Normal`.
         """
-        cell, pending = self.create(actor_class, args, kwargs, name=name, link_to=link_to, parent=parent)
-        if pending is not None:
-            await self.finish_start(cell, pending, start_timeout_s)
+        cell, starting = self.create(actor_class, args, kwargs, name=name, link_to=link_to, parent=parent)
+        if starting:
+            await self.finish_start(cell, start_timeout_s)
         return cell.ref
 
     def create(
@@ -96,8 +98,10 @@ class Kernel:
         name: str | None,
         link_to: ActorRef[Any] | None,
         parent: ActorRef[Any] | None,
-    ) -> tuple[Cell, Coroutine[Any, Any, Any] | None]:
-        """The part of a start that needs no waiting; gives back an async `on_start` that is still to be awaited."""
+    ) -> tuple[Cell, bool]:
+        """The part of a start that needs no waiting. True: an async `on_start` runs now, and somebody must
+        `finish_start`.
+        """
         if self.closed:
             raise KernelClosedError(f"{actor_class.__name__} cannot start: the kernel is shut down")
         parent_cell = parent.resolve() if parent is not None else None
@@ -105,14 +109,17 @@ class Kernel:
         if name is not None:
             self.registry.register(name, cell)
         self._cells[cell.id] = cell
+        if link_to is not None:
+            target = link_to.resolve()
+            cell.starter = target
+            links.link(cell, target if target is not None else self.dead_cell(str(link_to)))
+            if cell.reason is not None:
+                raise StartError(str(cell), cell.reason)
         previous, self.current = self.current, cell
         try:
             actor = actor_class.__new__(actor_class)
             cell.actor = actor
             actor.bind(cell)
-            if link_to is not None:
-                target = link_to.resolve()
-                links.link(cell, target if target is not None else self.dead_cell(str(link_to)))
             actor.__init__(*args, **kwargs)
             result = actor.start_hook()
         except BaseException as error:
@@ -121,38 +128,58 @@ class Kernel:
         finally:
             self.current = previous
         if isinstance(result, Coroutine):
-            return cell, result  # pyright: ignore[reportUnknownVariableType]
+            if cell.reason is not None:  # it ended itself before its first await
+                result.close()
+                raise StartError(str(cell), cell.reason)
+            cell.task = self.start_task(_guarded(result), cell, handler=True, inner=result)  # pyright: ignore[reportUnknownArgumentType]
+            return cell, True
         self._started(cell, result)
-        return cell, None
+        return cell, False
 
-    async def finish_start(self, cell: Cell, hook: Coroutine[Any, Any, Any], start_timeout_s: float | None) -> None:
-        """Awaits an async `on_start` that `create` gave back. Raises `StartError`; then nothing of the actor is
-        left.
+    async def finish_start(self, cell: Cell, start_timeout_s: float | None) -> None:
+        """Waits for the async `on_start` that `create` began. Raises `StartError`; then nothing of the actor is left.
+
+        An init that outlives its deadline or a kill is cut off, and abandoned if it will not go.
         """
-        task = cell.task = self.start_task(_guarded(hook), cell, handler=True)
-        timed_out = asyncio.Event()
+        task = cell.task
         deadline = None
         if start_timeout_s is not None:
-            deadline = self.clock.call_later(start_timeout_s, _expire, task, timed_out)
+            deadline = self.clock.call_later(start_timeout_s, _expire, cell, start_timeout_s)
         try:
-            await asyncio.wait({task})
+            if task is not None and cell.reason is None:
+                await self._init_or_exit(cell, task)
+            if cell.reason is not None:
+                await cell.ref.wait_exit()
         except asyncio.CancelledError:
             links.begin_exit(cell, Shutdown("its start was called off"), brutal=True)
             raise
         finally:
             if deadline is not None:
                 deadline.cancel()
+        if cell.reason is not None:
+            cause = cell.reason.exception if isinstance(cell.reason, Crashed) else None
+            raise StartError(str(cell), cell.reason) from cause
+        assert task is not None
         cell.task = None
-        error = task.exception() if not task.cancelled() else None
-        if timed_out.is_set():
-            error = TimeoutError(f"init did not finish within {start_timeout_s:g} s")
-        if cell.reason is not None or error is not None or task.cancelled():
-            reason = cell.reason or Crashed(_init_error(error))
-            self._undo_start(cell, reason)
-            raise StartError(str(cell), reason) from error
-        self._started(cell, task.result())
+        self._started(cell, _Failure(RuntimeError("init was cancelled")) if task.cancelled() else task.result())
+
+    async def _init_or_exit(self, cell: Cell, task: asyncio.Task[Any]) -> None:
+        """Returns when init is done, or when the actor has ended without it."""
+        over: asyncio.Future[Any] = self.loop.create_future()
+        task.add_done_callback(lambda _: settle(over, None))
+        cell.add_stop_waiter(over)
+        try:
+            await over
+        finally:
+            if cell.stop_waiters is not None and over in cell.stop_waiters:
+                cell.stop_waiters.remove(over)
+
+    def init_succeeded(self, task: asyncio.Task[Any]) -> bool:
+        """Whether this finished `on_start` came to a good end."""
+        return task.done() and not task.cancelled() and not isinstance(task.result(), _Failure | Ignore)
 
     def _started(self, cell: Cell, result: Any) -> None:
+        cell_starter, cell.starter = cell.starter, None
         if cell.reason is not None:  # a link's end reached it during init
             raise StartError(str(cell), cell.reason)
         if isinstance(result, _Failure):
@@ -171,9 +198,7 @@ class Kernel:
             self.ready(cell)
 
     def _undo_start(self, cell: Cell, reason: ExitReason) -> None:
-        """Leaves nothing of a failed start; the starter hears of it by the error, so its link is cut first."""
-        for other in tuple(cell.links or ()):
-            links.unlink(other, cell)
+        """Leaves nothing of a failed start. Whoever init linked to or started hears of it by the link."""
         for task in cell.owned or ():
             task.cancel()
         if cell.reason is None:
@@ -182,9 +207,14 @@ class Kernel:
 
     def spawn_blocking(self, actor_class: type[A], *args: Any, **kwargs: Any) -> ActorRef[A]:
         """`spawn` for other threads: blocks until the actor has started. Raises as `spawn` does."""
-        return asyncio.run_coroutine_threadsafe(self.spawn(actor_class, *args, **kwargs), self.loop).result(
-            timeout=60.0
-        )
+        if threading.get_ident() == self.thread_id:
+            raise DeadlockError(("the event loop", "the event loop"), "use `await kernel.spawn(...)` on the loop")
+        starting = asyncio.run_coroutine_threadsafe(self.spawn(actor_class, *args, **kwargs), self.loop)
+        try:
+            return starting.result(timeout=_BLOCKING_START_S)
+        except BaseException:
+            starting.cancel()
+            raise
 
     # ---- refs ----------------------------------------------------------------------------------------------
 
@@ -230,21 +260,33 @@ class Kernel:
 
     def _take_turns(self) -> None:
         queue = self._run_queue
-        for _ in range(len(queue)):
-            queue.popleft().take_turn()
-        if queue:
-            self.loop.call_soon(self._take_turns)
-        else:
-            self._turn_asked = False
+        try:
+            for _ in range(len(queue)):
+                queue.popleft().take_turn()
+        finally:
+            if queue:
+                self.loop.call_soon(self._take_turns)
+            else:
+                self._turn_asked = False
 
-    def start_task(self, work: Coroutine[Any, Any, Any], cell: Cell, *, handler: bool) -> asyncio.Task[Any]:
-        """Runs `work` as a task of `cell`. The kernel keeps it alive and knows whose it is."""
+    def start_task(
+        self,
+        work: Coroutine[Any, Any, Any],
+        cell: Cell,
+        *,
+        handler: bool,
+        inner: Coroutine[Any, Any, Any] | None = None,
+    ) -> asyncio.Task[Any]:
+        """Runs `work` as a task of `cell`. The kernel keeps it alive and knows whose it is.
+
+        `inner` is what `work` awaits first: it is closed when the task is cancelled before its first step.
+        """
         context = contextvars.copy_context()
         context.run(current_cell.set, cell)
         context.run(in_handler.set, handler)
         task = self.loop.create_task(work, context=context, name=str(cell))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._tasks.discard if inner is None else partial(_task_over, self._tasks, inner))
         return task
 
     def call_soon_threadsafe(self, callback: Any, *args: Any) -> None:
@@ -291,10 +333,10 @@ class Kernel:
         for cell in reversed(roots):
             links.begin_exit(cell, Shutdown("the kernel shuts down"))
         await self._wait_all(timeout_s)
+        self.closed = True  # before the killing, or what ends now could start something new
         for cell in list(self._cells.values()):
             links.begin_exit(cell, Shutdown("the kernel shuts down"), brutal=True)
         await self._wait_all(timeout_s)
-        self.closed = True
 
     async def _wait_all(self, timeout_s: float) -> None:
         ends: list[asyncio.Future[Any]] = []
@@ -328,13 +370,15 @@ async def _guarded(hook: Coroutine[Any, Any, Any]) -> Any:
         return _Failure(error)
 
 
-def _expire(task: asyncio.Task[Any], timed_out: asyncio.Event) -> None:
-    timed_out.set()
-    task.cancel()
+def _task_over(tasks: set[asyncio.Task[Any]], inner: Coroutine[Any, Any, Any], task: asyncio.Task[Any]) -> None:
+    tasks.discard(task)
+    inner.close()
 
 
-def _init_error(error: BaseException | None) -> BaseException:
-    return error if error is not None else RuntimeError("init was cancelled")
+def _expire(cell: Cell, start_timeout_s: float) -> None:
+    if cell.status == "starting":
+        late = TimeoutError(f"init did not finish within {start_timeout_s:g} s")
+        links.begin_exit(cell, Crashed(late), brutal=True)
 
 
 def _nobody() -> type[Actor]:

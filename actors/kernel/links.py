@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from actors.kernel.errors import ActorDeadError
 from actors.kernel.events import ActorAbandoned, ActorExited
 from actors.kernel.exits import Crashed, ExitReason, Killed, NoProcess, Normal
-from actors.kernel.messages import Call, Down, Exit, MonitorRef, StopRequest
+from actors.kernel.messages import Call, Down, Exit, MonitorRef, StopRequest, settle, settle_error
 
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
@@ -24,7 +24,7 @@ _CANCELS_BEFORE_ABANDON = 50
 
 def link(one: Cell, other: Cell) -> None:
     """Ties two fates. Linking twice is linking once; linking to a dead actor delivers its exit at once."""
-    if one is other:
+    if one is other or one.status == "dead":
         return
     if other.status == "dead":
         signal_exit(one, other, NoProcess())
@@ -96,18 +96,23 @@ def begin_exit(cell: Cell, reason: ExitReason, *, brutal: bool = False) -> None:
         if brutal and not cell.brutal:
             cell.brutal = True
             cell.reason = Killed()
-            if cell.terminator is not None:
-                cell.terminator.cancel()
-            else:
-                cell.terminator = cell.kernel.start_task(terminate(cell), cell, handler=False)
+            if cell.terminator is not None:  # its on_stop is cut off like everything else the actor runs
+                cell.owned = cell.owned or set()
+                cell.owned.add(cell.terminator)
+            cell.terminator = cell.kernel.start_task(terminate(cell), cell, handler=False)
         return
-    started = cell.status != "starting"
+    starting = cell.status == "starting"
     cell.reason = reason
     cell.brutal = brutal
     cell.status = "exiting"
     actor = cell.actor
-    hook = None if brutal or not started or actor is None else actor.stop_hook()
-    if cell.task is None and not cell.owned:
+    if brutal or actor is None or (starting and not cell.actor_class.trap_exit):
+        hook = None
+    else:
+        hook = actor.stop_hook()
+        if starting:  # one that traps exits finishes its init and then ends in order, as a gen_server does
+            hook = _unless_init_failed(cell, hook)
+    if cell.task is None and (not cell.owned or starting):
         if hook is None:
             finish(cell)
             return
@@ -116,7 +121,20 @@ def begin_exit(cell: Cell, reason: ExitReason, *, brutal: bool = False) -> None:
             finish(cell)
             return
         hook = lambda: result  # noqa: E731 - the hook turned out to be a coroutine: it is awaited in a task
+        cell.terminator = cell.kernel.start_task(terminate(cell, hook), cell, handler=False, inner=result)
+        return
     cell.terminator = cell.kernel.start_task(terminate(cell, hook), cell, handler=False)
+
+
+def _unless_init_failed(cell: Cell, hook: Any) -> Any:
+    task = cell.task
+
+    def after_init() -> Any:
+        if task is None or not cell.kernel.init_succeeded(task):
+            return None
+        return None if hook is None else hook()
+
+    return after_init
 
 
 def _run_plain_hook(cell: Cell, hook: Any) -> Any:
@@ -142,8 +160,11 @@ async def terminate(cell: Cell, hook: Any = None) -> None:
         if not cell.brutal:
             cell.reason = Crashed(error)
     except BaseException as error:  # noqa: BLE001 - whatever on_stop raises becomes the exit reason
-        cell.reason = Crashed(error)
+        if not cell.brutal:
+            cell.reason = Crashed(error)
     if cell.brutal:
+        if cell.terminator is not _current_task():
+            return  # overtaken by a kill, which has a terminator of its own
         await _cut_off(cell)
     finish(cell)
 
@@ -220,34 +241,33 @@ def finish(cell: Cell) -> None:
         kernel.queue_exit(other, cell, reason)
     waiters, cell.stop_waiters = cell.stop_waiters, None
     for waiter in waiters or ():
-        if not waiter.done():
-            waiter.set_result(True)
+        settle(waiter, True)
     if kernel.events.has_subscribers:
         kernel.events.publish(ActorExited(cell.ref, reason))
     actor, cell.actor = cell.actor, None
     cell.waiting_on = None
-    if actor is not None:
-        actor.release()
-    kernel.work_off_exits()
+    try:
+        if actor is not None:
+            actor.release()
+    finally:
+        kernel.work_off_exits()
 
 
 def _fail_waiting(cell: Cell, reason: ExitReason) -> None:
     who = str(cell)
     call, cell.call = cell.call, None
-    if call is not None and not call.reply.done():
-        call.reply.set_exception(ActorDeadError(who, reason))
+    if call is not None:
+        settle_error(call.reply, ActorDeadError(who, reason))
     pending, cell.pending = cell.pending, None
-    for reply in pending or ():
-        if not reply.done():
-            reply.set_exception(ActorDeadError(who, reason))
+    for reply in tuple(pending or ()):
+        settle_error(reply, ActorDeadError(who, reason))
     queue, cell.queue = cell.queue, None
     cell.system = None
     for item in queue or ():
         if isinstance(item, Call):
-            if not item.reply.done():
-                item.reply.set_exception(ActorDeadError(who, reason))
-        elif isinstance(item, StopRequest) and item.waiter is not None and not item.waiter.done():
-            item.waiter.set_result(True)
+            settle_error(item.reply, ActorDeadError(who, reason))
+        elif isinstance(item, StopRequest) and item.waiter is not None:
+            settle(item.waiter, True)
     for waiter in cell.room_waiters or ():
         if not waiter.done():
             waiter.set_result(None)

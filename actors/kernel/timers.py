@@ -33,15 +33,23 @@ class Timer:
         self._queued = False
         self.message = message
         self.active = True
+        self._handle: Cancellable | None = None
+        if cell.status == "dead":  # code that outlived its actor
+            self.active = False
+            return
         if cell.timers is None:
             cell.timers = set()
         cell.timers.add(self)
-        self._handle: Cancellable = cell.kernel.clock.call_later(delay_s, self._fire)
+        if delay_s <= 0 and interval_s is None:
+            self._fire()  # due now, and not when somebody next moves the clock
+        else:
+            self._handle = cell.kernel.clock.call_later(delay_s, self._fire)
 
     def cancel(self) -> None:
         """Withdraws the timer. Safe to call twice."""
         self.active = False
-        self._handle.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
         if self._cell.timers is not None:
             self._cell.timers.discard(self)
 
@@ -78,9 +86,14 @@ class IdleTimer:
         self._timer: Timer | None = None
         self._handle: Cancellable = cell.kernel.clock.call_later(idle_s, self._look)
 
-    def touch(self) -> None:
-        """A message came."""
+    def touch(self, item: Any) -> None:
+        """`item` is taken from the mailbox. After an idle message the wait begins again with the next other one."""
         self._last = self._cell.kernel.clock.now()
+        timer = self._timer
+        if timer is not None and not (item.__class__ is TimerFired and item.timer is timer):
+            timer.cancel()
+            self._timer = None
+            self._handle = self._cell.kernel.clock.call_later(self._idle_s, self._look)
 
     def cancel(self) -> None:
         """Ends the waiting."""

@@ -1,4 +1,4 @@
-"""Genomes and what happens to them: mutation, crossover, measuring, selection, breeding. Pure; import from here only."""
+"""Genomes and what happens to them: mutation, crossover, measuring, selection, breeding. Pure."""
 
 from pipelines.genetics.breeding import Habits, Measurement, Plan, plan_generation, random_of, survivors
 from pipelines.genetics.crossover import crossover

@@ -70,6 +70,7 @@ def plan_generation(
     habits: Habits,
     requests: int,
     rng: random.Random,
+    *,
     materials: Materials,
     known: frozenset[str] = frozenset(),
 ) -> Plan:

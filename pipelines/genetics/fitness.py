@@ -135,3 +135,6 @@ class Fitness:
         variance = sum(share * share * self.of(name).variance for name, share in weights.shares.items())
         blended = ((self.n - 1) * variance + _PRIOR_SD**2 / self.n) / self.n
         return Estimate(mean, math.sqrt(blended / self.n), self.n)
+
+
+UNMEASURED: Final = Fitness()

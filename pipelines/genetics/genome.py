@@ -1,4 +1,4 @@
-"""A genome: a pipeline's definition with its descent. The definition is the genetic material; all else is read from it."""
+"""A genome: a pipeline's definition with its descent. The definition is the material; all else is read from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
-from pipelines.genetics.fitness import Fitness
+from pipelines.genetics.fitness import UNMEASURED, Fitness
 from pipelines.language import BaseStep, ForLoopStep, ParallelClaudeStep, Pipeline, PromptStep, waves
 
 PROVIDER_TYPES = frozenset({"claude", "claude_smart", "claude_extract", "parallel_claude", "gemini"})
@@ -46,7 +46,7 @@ class Genome:
     generation: int = 0
     parents: tuple[str, ...] = ()
     mutations: tuple[str, ...] = ()
-    fitness: Fitness = Fitness()
+    fitness: Fitness = UNMEASURED
 
     @property
     def id(self) -> str:

@@ -116,7 +116,7 @@ def _other_step_type(step: BaseStep, failure: Failure, available: tuple[str, ...
             "other_step_type", "claude one by one", [_at(raw, provider) for raw in raws], inputs, "parts"
         )
     elif isinstance(step, PromptStep) and step.output_schema is not None:
-        inputs = {"prompt": step.prompt, "schema": step.output_schema}
+        inputs: JsonMap = {"prompt": step.prompt, "schema": step.output_schema}
         raw: JsonMap = {"name": ANSWER, "type": "claude", "prompt": _JSON_REQUEST}
         yield _alternative("other_step_type", "claude asked for JSON", [_at(raw, provider)], inputs, "json_in_text")
     elif isinstance(step, PromptStep) and getattr(step, "type", "") != "claude":

@@ -35,7 +35,7 @@ def ranked(failure: Failure, learned: Learned) -> tuple[Strategy, ...]:
     nearly always "works", so that learning would put it first: it stays last.
     """
     guess = _first_guess(failure)
-    useful = [each for each in STRATEGIES if each != "degraded_answer"]
+    useful: list[Strategy] = ["other_provider", "other_step_type", "simplified_prompt"]
     useful.sort(key=lambda each: -_score(guess[each], learned.get(each, Experience())))
     return (*useful, "degraded_answer")
 

@@ -27,9 +27,10 @@ def apply_operations(data: JsonValue, operations: Sequence[Mapping[str, JsonValu
     `sources` resolves `right_source` of a join; what it raises passes through. Raises `TransformError` naming the
     operation, what is wrong and the fix.
 
-    Beyond the reference: `group_by` with `aggregate: {name: {function, field}}` gives a row for each group (the
-    group's key as text under the field's name, then the figures); `map` knows the expressions `trim` and `number`
-    (the number that text spells, else null). Where the reference lets a mistake pass in silence, it is an error here.
+    Beyond the reference: `aggregate` with `per_group: true` gives a value for each group of a `group_by`; `group_by`
+    with `aggregate: {name: {function, field}}` gives a row for each group instead (the key as text under the field's
+    name, then the figures), ready for join and sort; `map` knows the expressions `trim` and `number` (text that
+    spells a number becomes it, other text stays). Where the reference lets a mistake pass in silence, it is an error.
     """
     for index, spec in enumerate(operations):
         name = spec.get("operation")

@@ -14,8 +14,8 @@ from pydantic import JsonValue
 
 from pipelines.transform.aggregating import AGGREGATES
 from pipelines.transform.errors import TransformError
-from pipelines.transform.fields import ABSENT, Absent, as_text, get_field, is_number, sort_key, with_field
-from pipelines.transform.filtering import compile_filter, literal
+from pipelines.transform.fields import ABSENT, Absent, as_text, get_field, sort_key, with_field
+from pipelines.transform.filtering import compile_filter
 
 Spec = Mapping[str, JsonValue]
 Sources = Callable[[str], JsonValue]
@@ -53,25 +53,6 @@ def _filter(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     return data if test(data) else None
 
 
-def _number(text: str) -> JsonValue:
-    """A number written as text, such as a CSV cell; any other text stays as it is."""
-    try:
-        value = float(text)
-    except ValueError:
-        return text
-    if not math.isfinite(value):
-        return text
-    return int(text) if text.strip().lstrip("+-").isdigit() else value
-
-
-_TURNS: Final[dict[str, Callable[[str], JsonValue]]] = {
-    "uppercase": str.upper,
-    "lowercase": str.lower,
-    "trim": str.strip,
-    "number": _number,
-}
-
-
 def _map(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     field, mapping, expression = spec.get("field"), spec.get("mapping"), spec.get("expression")
     change: Callable[[JsonValue], JsonValue]
@@ -99,33 +80,41 @@ def _looked_up(row: JsonValue, path: str, mapping: Mapping[str, JsonValue]) -> J
     return with_field(row, path, mapping[key]) if key in mapping else row
 
 
-def _turned(row: JsonValue, path: str, turn: Callable[[JsonValue], JsonValue]) -> JsonValue:
+def _turned(row: JsonValue, path: str, turn: Callable[[str], JsonValue]) -> JsonValue:
     value = get_field(row, path)
-    return row if isinstance(value, Absent) else with_field(row, path, turn(value))
+    return with_field(row, path, turn(value)) if isinstance(value, str) else row
 
 
-def _on_text(turn: Callable[[str], str]) -> Callable[[JsonValue], JsonValue]:
-    return lambda value: turn(value) if isinstance(value, str) else value
+def _number(text: str) -> JsonValue:
+    """A number written as text, such as a CSV cell; any other text stays as it is."""
+    try:
+        # Python's own "1_000" is an identifier to everyone else.
+        value = float("no" if "_" in text else text)
+    except ValueError:
+        return text
+    if not math.isfinite(value):
+        return text
+    return int(text) if text.strip().lstrip("+-").isdigit() else value
 
 
-def _number(value: JsonValue) -> JsonValue:
-    """The number that text spells, null when it spells none; CSV knows text only."""
-    if isinstance(value, str):
-        found = literal(value.strip())
-        return found if is_number(found) else None
-    return value if is_number(value) else None
-
-
-EXPRESSIONS: Final[dict[str, Callable[[JsonValue], JsonValue]]] = {
-    "uppercase": _on_text(str.upper),
-    "lowercase": _on_text(str.lower),
-    "trim": _on_text(str.strip),
+EXPRESSIONS: Final[dict[str, Callable[[str], JsonValue]]] = {
+    "uppercase": str.upper,
+    "lowercase": str.lower,
+    "trim": str.strip,
     "number": _number,
 }
 
 
 def _aggregate(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
-    return _reckoned(data if isinstance(data, list) else [data], spec, place)
+    if spec.get("per_group") is not True:
+        return _reckoned(_rows(data), spec, place)
+    if not isinstance(data, dict):
+        raise place.refuse("`per_group` needs groups", "the result of group_by", "put group_by before it")
+    return {key: _reckoned(_rows(rows), spec, place) for key, rows in data.items()}
+
+
+def _rows(data: JsonValue) -> list[JsonValue]:
+    return data if isinstance(data, list) else [data]
 
 
 def _reckoned(rows: list[JsonValue], spec: Spec, place: Place) -> JsonValue:
@@ -179,7 +168,7 @@ def _group_by(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     if not isinstance(data, list) and wanted is None:
         return {"default": data}
     groups: dict[str, list[JsonValue]] = {}
-    for row in data if isinstance(data, list) else [data]:
+    for row in _rows(data):
         value = get_field(row, field)
         groups.setdefault(as_text(None if isinstance(value, Absent) else value), []).append(row)
     if wanted is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -15,13 +16,19 @@ from runtime.demo.watching import has_event, spelled, watch
 def digest_documents(stage: Stage) -> None:
     """A folder of text files becomes one Markdown report."""
     workspace = follow_example(stage, "document_digest")
-    show_written(stage, workspace, "*.md")
+    report = show_written(stage, workspace, "digest.md")
+    missing = [file.name for file in workspace.glob("documents/*.txt") if file.name not in report]
+    stage.checks.check(report and not missing, "with a section for each document", missing)
 
 
 def check_a_table(stage: Stage) -> None:
     """A CSV file is filtered, grouped, aggregated and joined; no provider is asked."""
     workspace = follow_example(stage, "csv_quality_check")
-    show_written(stage, workspace, "*.md")
+    report = show_written(stage, workspace, "quality.md")
+    with (workspace / "orders.csv").open(encoding="utf-8", newline="") as file:
+        amounts = [row["amount"] for row in csv.DictReader(file)]
+    good = sum(float(amount) for amount in amounts if amount and float(amount) >= 0)
+    stage.checks.check(f"{good:g}" in report, f"with the sum that Python's csv finds, {good:g}", report)
 
 
 def review_with_two_providers(stage: Stage) -> None:
@@ -38,12 +45,13 @@ def follow_example(stage: Stage, name: str) -> Path:
     return workspace
 
 
-def show_written(stage: Stage, workspace: Path, pattern: str) -> None:
-    """Checks that the run wrote a report that is not empty, and shows its beginning."""
-    written = sorted(path for path in workspace.rglob(pattern) if path.stat().st_size > 0)
-    if stage.checks.check(written, "it has written its report", sorted(workspace.rglob("*"))):
-        head = written[0].read_text(encoding="utf-8").splitlines()[:12]
-        stage.checks.say(f"-- {written[0].relative_to(workspace)}\n" + "\n".join(head) + "\n--")
+def show_written(stage: Stage, workspace: Path, name: str) -> str:
+    """Checks that the run wrote this file, shows its beginning and returns it ("" when there is none)."""
+    file = workspace / name
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    if stage.checks.check(text, f"it has written {name}", sorted(path.name for path in workspace.rglob("*"))):
+        stage.checks.say(f"-- {name}\n" + "\n".join(text.splitlines()[:12]) + "\n--")
+    return text
 
 
 def run_genesis(stage: Stage) -> None:
@@ -92,6 +100,6 @@ def refuse_a_broken_file(stage: Stage) -> None:
         ("broken.yaml:", "with file, line and column"),
         ("claude_smart", "the nearest step type is suggested"),
         ("promt", "the unknown key is named"),
-        ("missing", "so is the reference to a step that is not there"),
+        ("nowhere", "so is the reference to a step that is not there"),
     ):
         stage.checks.check(wanted in done.text, claim, done.text)

@@ -249,7 +249,8 @@ def test_a_budget_of_one_request_measures_the_founder_and_ends(tmp_path: Path) -
 
 def test_weights_decide_what_is_bred_for(tmp_path: Path) -> None:
     tokens = Weights(speed=0, token_efficiency=1, error_recovery=0, output_quality=0)
-    state = run(in_world(tmp_path, lambda kernel: evolve(kernel, order(weights=tokens))), 30)
+    wanted = order(weights=tokens, population=12, budget_requests=150)
+    state = run(in_world(tmp_path, lambda kernel: evolve(kernel, wanted)), 30)
     assert state.best_objectives["token_efficiency"] > 0.5
 
 

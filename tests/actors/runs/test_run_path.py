@@ -20,7 +20,7 @@ from actors.runs import (
     TooManyRunsError,
 )
 from pipelines.language import InvalidInputsError
-from tests.actors_for_tests import until
+from tests.actors_for_tests import settle, until
 from tests.runs_for_tests import echoes, small_node
 from tests.support import run
 
@@ -170,6 +170,7 @@ def test_awaiting_ends_at_its_deadline_and_the_run_goes_on() -> None:
         await node.submit(CHAIN)
         waiting = asyncio.ensure_future(node.outcome(timeout_s=3))
         await until(lambda: node.hands.active == 1)
+        await settle()
         clock.advance(3)
         with pytest.raises(RunStillRunningError, match="within 3 s"):
             await waiting
@@ -236,6 +237,7 @@ def test_draining_lets_live_runs_end_and_no_new_one_in() -> None:
         await node.submit(CHAIN)
         draining = asyncio.ensure_future(node.kernel.ref("runs").call(Drain(5.0), timeout_s=6.0))
         await until(lambda: node.hands.active == 1)
+        await settle()
         with pytest.raises(DrainingError):
             await node.submit(CHAIN, "r2")
         node.hands.gates["a"].set()
