@@ -64,7 +64,7 @@ class Node:
         self._watching = asyncio.get_running_loop().create_task(self._watch(self._root), name="node-watch")
 
     async def drain(self, timeout_s: float) -> None:
-        """Lets no new runs in and waits at most `timeout_s` for the live ones. What is left resumes at the next start."""
+        """Lets no new runs in and waits at most `timeout_s` for the live ones. What is left resumes next time."""
         self._draining = True
         await self.kernel.ref("runs").call(Drain(timeout_s), timeout_s=timeout_s + 1.0)
 
@@ -114,11 +114,17 @@ class Node:
             "uptime_s": round(self.kernel.clock.now() - self._started_at, 3),
             "actors": self.kernel.live,
             "draining": self._draining,
-            "metrics": None if self._metrics_address is None else "http://%s:%d/metrics" % self._metrics_address,
+            "metrics": self._metrics_url(),
             "routes": {family: self.settings.route(family) for family in ("claude", "gemini")},
             "kill_switches": [str(switch) for switch in self.kill_view.triggered],
             "providers": {name: self._provider_facts(name) for name in PROVIDERS},
         }
+
+    def _metrics_url(self) -> str | None:
+        if self._metrics_address is None:
+            return None
+        host, port = self._metrics_address
+        return f"http://{host}:{port}/metrics"
 
     def _provider_facts(self, name: str) -> str:
         if name == "offline":

@@ -130,12 +130,12 @@ class DynamicSupervisor(Actor):
 
     def _begin(self, child: _Child) -> Coroutine[Any, Any, None] | None:
         spec = child.spec
-        cell, hook = self.kernel.create(
+        cell, starting = self.kernel.create(
             spec.actor_class, spec.args, spec.kwargs, name=spec.name, link_to=self.ref, parent=self.ref
         )
         cell.restarts = child.restarts
         child.ref = cell.ref
-        return None if hook is None else self.kernel.finish_start(cell, hook, spec.start_timeout_s)
+        return self.kernel.finish_start(cell, spec.start_timeout_s) if starting else None
 
     def _started(self, child: _Child) -> ActorRef[Any] | None:
         self._waiting.discard(child)

@@ -39,8 +39,8 @@ PROVIDER_WINDOW_S = 10.0
 class NodeParts:
     """What the runtime puts into the tree.
 
-    `providers` maps provider name to its children's specs; `usable_providers` tells which of them can answer now (have a
-    key or need none). `by_name` is the kernel's `ref`.
+    `providers` maps provider name to its children's specs; `usable_providers` tells which of them can answer now
+    (have a key or need none). `by_name` is the kernel's `ref`.
     """
 
     state_dir: Path

@@ -179,7 +179,6 @@ class Kernel:
         return task.done() and not task.cancelled() and not isinstance(task.result(), _Failure | Ignore)
 
     def _started(self, cell: Cell, result: Any) -> None:
-        cell_starter, cell.starter = cell.starter, None
         if cell.reason is not None:  # a link's end reached it during init
             raise StartError(str(cell), cell.reason)
         if isinstance(result, _Failure):
@@ -189,6 +188,7 @@ class Kernel:
         if result is IGNORE:
             self._undo_start(cell, Normal())
             return
+        cell.starter = None
         cell.status = "running"
         cell.started_at = self.clock.now()
         if self.events.has_subscribers:

@@ -234,11 +234,13 @@ def finish(cell: Cell) -> None:
         target: Cell = ref.target
         if target.watched_by is not None:
             target.watched_by.pop(ref, None)
+    starter, cell.starter = cell.starter, None  # still set: the start failed, and the StartError tells it so
     linked, cell.links = cell.links, None
     for other in linked or ():
         if other.links is not None:
             other.links.discard(cell)
-        kernel.queue_exit(other, cell, reason)
+        if other is not starter:
+            kernel.queue_exit(other, cell, reason)
     waiters, cell.stop_waiters = cell.stop_waiters, None
     for waiter in waiters or ():
         settle(waiter, True)

@@ -50,8 +50,8 @@ def test_a_loop_runs_its_steps_for_every_item() -> None:
         outcome = await node.run(LOOP)
         loop = outcome.results["each"]
         assert isinstance(loop, dict)
-        assert (each["success"], each["total_items"], each["completed_items"]) == (True, 3, 3)
-        assert each["iterations"] == [
+        assert (loop["success"], loop["total_items"], loop["completed_items"]) == (True, 3, 3)
+        assert loop["iterations"] == [
             {"index": index, "item": item, "success": True, "results": {"one": item + 1, "two": (item + 1) * 2}}
             for index, item in enumerate([10, 20, 30])
         ]
@@ -119,8 +119,8 @@ def test_a_parallel_loop_keeps_to_its_limit() -> None:
         assert node.hands.most_active == 2
         loop = outcome.results["each"]
         assert isinstance(loop, dict)
-        assert isinstance(each["iterations"], list)
-        assert [each["index"] for each in each["iterations"] if isinstance(each, dict)] == [0, 1, 2]
+        assert isinstance(loop["iterations"], list)
+        assert [each["index"] for each in loop["iterations"] if isinstance(each, dict)] == [0, 1, 2]
         await node.kernel.shutdown()
 
     run(main())
@@ -136,7 +136,7 @@ def test_a_failing_iteration_ends_the_loop_and_not_the_run() -> None:
         outcome = await node.run(text)
         loop = outcome.results["each"]
         assert isinstance(loop, dict)
-        assert (outcome.status, each["success"], each["completed_items"]) == ("succeeded", False, 1)
+        assert (outcome.status, loop["success"], loop["completed_items"]) == ("succeeded", False, 1)
         assert node.hands.calls["each[2]/one"] == 0
         await node.kernel.shutdown()
 
