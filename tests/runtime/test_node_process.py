@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from runtime.cli import exits
+from tests.node_for_tests import Command, node_home, wait_gone
 
 pytestmark = pytest.mark.daemon
-ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = """\
 name: rain
 inputs: {topic: {type: string}}
@@ -29,51 +23,11 @@ steps:
 """
 
 
-class Command:
-    """`evopipe` in a home of its own."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.socket = home / "run" / "evopipe" / "evopipe.sock"
-        (home / "run").mkdir(mode=0o700)
-        (home / "rain.yaml").write_text(PIPELINE, encoding="utf-8")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EVOPIPE_", "XDG_"))}
-        self.env = {
-            **{name: value for name, value in kept.items() if not name.endswith("_API_KEY")},
-            "HOME": str(home),
-            "XDG_RUNTIME_DIR": str(home / "run"),
-            "EVOPIPE_METRICS__PORT": "0",
-            "PYTHONPATH": str(ROOT),
-        }
-
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "runtime.cli", *words]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, cwd=self.home, env=self.env
-        )
-
-    def status(self) -> dict[str, Any]:
-        return json.loads(self("status", "--json").stdout)
-
-
 @pytest.fixture
 def evopipe() -> Iterator[Command]:
-    with tempfile.TemporaryDirectory(prefix="evo") as name:
-        command = Command(Path(name))
-        try:
-            yield command
-        finally:
-            lock = command.socket.with_name("evopipe.sock.lock")
-            if command("status").returncode == 0:
-                os.kill(int(lock.read_text(encoding="utf-8")), signal.SIGKILL)
-
-
-def wait_gone(pid: int) -> None:
-    handle = os.pidfd_open(pid)
-    try:
-        assert select.select([handle], [], [], 10)[0], f"process {pid} did not end"
-    finally:
-        os.close(handle)
+    with node_home() as command:
+        (command.home / "rain.yaml").write_text(PIPELINE, encoding="utf-8")
+        yield command
 
 
 def test_up_run_down(evopipe: Command) -> None:

@@ -1,0 +1,65 @@
+"""A whole node in a home of its own, as a user has it: the real command, a real process, the real socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Command:
+    """`evopipe` in a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.socket = home / "run" / "evopipe" / "evopipe.sock"
+        (home / "run").mkdir(mode=0o700)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EVOPIPE_", "XDG_"))}
+        self.env = {
+            **{name: value for name, value in kept.items() if not name.endswith("_API_KEY")},
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(home / "run"),
+            "EVOPIPE_METRICS__PORT": "0",
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "runtime.cli", *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, cwd=self.home, env=self.env
+        )
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self("status", "--json").stdout)
+
+
+@contextmanager
+def node_home() -> Generator[Command]:
+    """A home that is gone afterwards, and its node with it."""
+    with tempfile.TemporaryDirectory(prefix="evo") as name:
+        command = Command(Path(name))
+        try:
+            yield command
+        finally:
+            lock = command.socket.with_name("evopipe.sock.lock")
+            if command("status").returncode == 0:
+                os.kill(int(lock.read_text(encoding="utf-8")), signal.SIGKILL)
+
+
+def wait_gone(pid: int) -> None:
+    """Returns when the process has ended; fails after 10 s."""
+    handle = os.pidfd_open(pid)
+    try:
+        assert select.select([handle], [], [], 10)[0], f"process {pid} did not end"
+    finally:
+        os.close(handle)
