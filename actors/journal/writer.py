@@ -62,6 +62,11 @@ class StoreWriter(BlockingActor):
         if self._store is not None:
             self._store.close()
 
+    def on_release(self) -> None:
+        """After a kill nobody has closed the store; what was acknowledged is in it all the same."""
+        if self._store is not None:
+            self._store.close()
+
     def on_receive(self, message: Batch) -> list[Any]:
         assert self._store is not None
         return apply(self._store, message)

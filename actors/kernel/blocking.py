@@ -9,13 +9,18 @@ abandoned, and whatever its code still returns is dropped.
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pykka
 
 from actors.kernel.actor import Actor
+
+_log = logging.getLogger("evopipe.kernel")
 
 
 class _Hands(pykka.ThreadingActor):
@@ -48,21 +53,38 @@ class BlockingActor(Actor):
             return None
         return lambda: self._on_thread(self.on_stop)
 
+    def on_release(self) -> None:
+        """Override to give back what the thread holds (a file, a connection). Runs on the thread as its very last work,
+        however the actor ended, killed included; then after whatever code the kill cut off, if that ever returns. What
+        it raises goes to the log, because nobody is left to hear of it.
+        """
+
     def release(self) -> None:
         """Lets the thread go: it ends once the code it runs returns."""
-        if self._hands is not None:
-            self._hands.stop(block=False)
+        hands = self._hands
+        if hands is None:
+            return
+        if type(self).on_release is not BlockingActor.on_release:
+            hands.tell(self._let_go)
+        hands.stop(block=False)
+
+    def _let_go(self) -> None:
+        try:
+            self.on_release()
+        except BaseException:  # the thread ends now, and pykka would stop every actor for a BaseException
+            _log.exception("%s could not give back what it held", type(self).__name__)
 
     async def _on_thread(self, code: Callable[[], Any]) -> Any:
         loop = self.kernel.loop
+        context = contextvars.copy_context()  # so that the thread's own asks know who is waiting
         done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
 
         def run_and_report() -> None:
             try:
-                value, error = code(), None
+                value, error = context.run(code), None
             except BaseException as raised:  # noqa: BLE001 - carried back to the loop, where it is this actor's crash
                 value, error = None, raised
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop closed meanwhile: nobody is left to hear of it
                 loop.call_soon_threadsafe(_settle, done, value, error)
 
         assert self._hands is not None

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from pipelines.execution import Composite, Fail, Frame, FrameOutcome, FrameSpec, Open, Settle
+from pipelines.execution import Composite, Fail, Frame, FrameOutcome, FrameSpec, Open, Settle, variables_set_within
 from pipelines.language import Step
 
 
@@ -82,6 +82,19 @@ class FrameTree:
             yield self._ready(frame, name)
         if frame.done:
             yield from self._frame_ended(frame, None)
+
+    def recorded(
+        self, key: str, result: JsonValue, on_record: Iterable[tuple[str, JsonValue]]
+    ) -> Iterator[Consequence]:
+        """A step that is ready has its result in the journal, from a former life of the run.
+
+        `on_record` is all that the journal has of the run, as (path, result), oldest first.
+        """
+        place = self.places.get(key)
+        if place is not None:
+            for values in variables_set_within(place.step, key, on_record):
+                place.frame.set_variables(values)
+        return self.done(key, result)
 
     def opened(self, key: str, composite: Composite) -> Iterator[Consequence]:
         """A step turned out to consist of steps."""

@@ -214,7 +214,8 @@ class PipelineActor(Actor):
         status, result = self._recorded[key]
         if status == "failed":
             return list(self._tree.failed(key, error_in(result)))
-        return list(self._tree.done(key, result))
+        on_record = ((path, value) for path, (_, value) in self._recorded.items())
+        return list(self._tree.recorded(key, result, on_record))
 
     def _start(self, place: Start) -> None:
         key, step = place.key, place.step
@@ -243,7 +244,8 @@ class PipelineActor(Actor):
             ancestry=place.frame.spec.ancestry,
             workspace=request.workspace,
             routes=self._routes,
-            may_fall_back=request.origin != "fallback",
+            # A fallback's fallback would never end, and an evolution's would leave the providers it was given.
+            may_fall_back=request.origin == "user",
             failed=failed,
         )
 

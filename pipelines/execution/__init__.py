@@ -2,6 +2,7 @@
 
 graph, frame                 what is ready given what is done
 composite, loop, nesting     steps that consist of steps
+replay                       what they did besides, when they are on record
 failure, skipping, spending  what a failure, a condition and a result mean
 """
 
@@ -17,6 +18,7 @@ from pipelines.execution.frame import Ancestry, Frame, FrameOutcome, FrameSpec
 from pipelines.execution.graph import Graph, graph_of, graph_of_loop
 from pipelines.execution.loop import LoopInputError, LoopRun, loop_items
 from pipelines.execution.nesting import NestedRun, NestingError, enter, inner_scope, workflow_facts
+from pipelines.execution.replay import variables_set_within
 from pipelines.execution.skipping import skipped_result
 from pipelines.execution.spending import Spending
 
@@ -46,6 +48,7 @@ __all__ = [
     "loop_items",
     "retry_delay_s",
     "skipped_result",
+    "variables_set_within",
     "wants_another_way",
     "workflow_facts",
 ]

@@ -129,10 +129,13 @@ class Frame:
         if not isinstance(step, SetVariableStep) or not isinstance(result, Mapping):
             return
         values = result.get("variables")
-        if not isinstance(values, Mapping):
-            return
+        if isinstance(values, Mapping):
+            self.set_variables(values, for_outer=step.scope != "loop")
+
+    def set_variables(self, values: Mapping[str, JsonValue], *, for_outer: bool = True) -> None:
+        """Sets variables where the steps that follow see them: in this frame, or in the one it shares its state with."""
         home = self
-        while step.scope != "loop" and not home.spec.own_state and home.parent is not None:
+        while for_outer and not home.spec.own_state and home.parent is not None:
             home = home.parent
         # Replaced and not changed, because steps that run now hold the state as it was.
         home.state = {**home.state, **values}

@@ -239,3 +239,35 @@ def test_nesting_goes_ten_deep_and_no_deeper(depth: int, status: str) -> None:
         await node.kernel.shutdown()
 
     run(main())
+
+
+def test_a_resumed_run_sees_what_a_finished_loop_has_set() -> None:
+    text = """
+name: p
+steps:
+  - {name: start, type: set_variable, variables: {sum: 0}}
+  - name: outer
+    type: for_loop
+    data_source: [10, 20]
+    depends_on: [start]
+    steps:
+      - name: inner
+        type: for_loop
+        iterator: n
+        data_source: [1, 2]
+        steps:
+          - {name: add, type: set_variable, variables: {sum: "{{state.sum + loop.n + loop.parent.item}}"}}
+  - {name: gate, type: test_echo, value: "{{state.sum}}", depends_on: [outer]}
+"""
+
+    async def main() -> None:
+        first = await small_node()
+        first.hands.gates = {"gate": asyncio.Event()}
+        await first.submit(text)
+        await until(lambda: first.hands.calls["gate"] == 1)
+        await first.kernel.shutdown()
+        second = await small_node(store=first.store)
+        assert (await second.outcome()).results["gate"] == 66
+        await second.kernel.shutdown()
+
+    run(main())
