@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Final, cast
 
 from pydantic import JsonValue
@@ -98,17 +99,10 @@ PRESETS: Final[Mapping[str, Options]] = {
 }
 
 
-def choose_preset(step_preset: str | None, default: str | None, environment: str | None, aware: bool) -> str:
-    """The preset's name: the step's own, else the pipeline's default, else (if `aware`) that of the
-    environment's mode, else development. An unknown name means development, as in the reference.
-    """
-    chosen = step_preset or default or (environment if aware else None) or DEFAULT_PRESET
-    return chosen if chosen in PRESETS else DEFAULT_PRESET
-
-
 def with_overrides(preset: str, overrides: Mapping[str, JsonValue]) -> Options:
-    """The preset's options with `overrides` merged in, maps key by key; neither is changed."""
-    return _merged(PRESETS.get(preset, PRESETS[DEFAULT_PRESET]), overrides)
+    """The preset's options with `overrides` merged in, maps key by key; neither is changed. An unknown name means
+    development, as in the reference (the loader refuses it earlier)."""
+    return _merged(deepcopy(PRESETS.get(preset, PRESETS[DEFAULT_PRESET])), overrides)
 
 
 def _merged(base: Mapping[str, JsonValue], over: Mapping[str, JsonValue]) -> Options:

@@ -20,7 +20,7 @@ from pipelines.execution.loop import LoopInputError, LoopRun, loop_items
 from pipelines.execution.nesting import NestedRun, NestingError, enter, inner_scope, workflow_facts
 from pipelines.execution.replay import variables_set_within
 from pipelines.execution.skipping import skipped_result
-from pipelines.execution.spending import Spending
+from pipelines.execution.spending import RunSpending, Spending
 
 __all__ = [
     "Ancestry",
@@ -37,6 +37,7 @@ __all__ = [
     "NestedRun",
     "NestingError",
     "Open",
+    "RunSpending",
     "Settle",
     "Spending",
     "StepFailure",

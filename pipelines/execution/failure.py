@@ -31,6 +31,11 @@ class FailureKind(StrEnum):
     SPENT = "spent"
     FORBIDDEN = "forbidden"
 
+    @property
+    def worth_another_try(self) -> bool:
+        """Whether the same again may succeed."""
+        return self in _RETRIED
+
 
 _RETRIED: Final = frozenset({FailureKind.TRANSIENT, FailureKind.ERROR, FailureKind.TIMEOUT})
 _FINAL: Final = frozenset({FailureKind.SPENT, FailureKind.FORBIDDEN})
@@ -66,7 +71,7 @@ def retry_delay_s(policy: RetryPolicy, attempt: int, failure: StepFailure, rng: 
 
     A provider's Retry-After is the least that is waited, unless it is longer than `LONGEST_WAIT_S`.
     """
-    if failure.kind not in _RETRIED or attempt >= policy.max_attempts:
+    if not failure.kind.worth_another_try or attempt >= policy.max_attempts:
         return None
     delay_s = policy.delay_s(attempt, rng)
     if failure.retry_after_s is None:

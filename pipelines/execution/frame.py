@@ -23,7 +23,8 @@ Progress = Literal["waiting", "running", "done"]
 class Ancestry:
     """Where a frame stands: the chain of pipelines above it, for depth, cycles and kill switches.
 
-    `names` and `hashes` run from the outermost pipeline inwards; `total_steps` counts the steps of the whole chain.
+    `names` and `hashes` run from the outermost pipeline inwards; `total_steps` counts the steps of the nested pipelines
+    of the chain, without those of the outermost one.
     """
 
     names: tuple[str, ...]
@@ -32,8 +33,8 @@ class Ancestry:
 
     @property
     def depth(self) -> int:
-        """1 for the pipeline of the run itself."""
-        return len(self.hashes)
+        """0 for the pipeline of the run itself, 1 for one nested in it."""
+        return len(self.hashes) - 1
 
     def within(self, name: str, content_hash: str, steps: int) -> Ancestry:
         """The ancestry one pipeline further in."""
@@ -126,7 +127,8 @@ class Frame:
         return {**outer, **self.state} if self.state else outer
 
     def _keep_variables(self, step: Step, result: JsonValue) -> None:
-        if not isinstance(step, SetVariableStep) or not isinstance(result, Mapping):
+        # The name first: asking a pydantic class costs more than all the rest of a step's bookkeeping.
+        if step.type != "set_variable" or not isinstance(step, SetVariableStep) or not isinstance(result, Mapping):
             return
         values = result.get("variables")
         if isinstance(values, Mapping):

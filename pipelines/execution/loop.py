@@ -58,12 +58,21 @@ class LoopRun:
             self._take(ended)
         if self._broken or len(self._ended) == len(self._items):
             return Settle(self._result())
+        if not self._step.steps:
+            return self._without_steps()
         limit = self._step.max_parallel if self._step.parallel else 1
         frames: list[FrameSpec] = []
         while self._next < len(self._items) and self._next - len(self._ended) < limit:
             frames.append(self._frame(self._next))
             self._next += 1
         return Open(tuple(frames))
+
+    def _without_steps(self) -> Settle:
+        """Every pass of a loop with nothing in it succeeds; a frame without steps would never end."""
+        while self._next < len(self._items) and not self._broken:
+            self._take(FrameOutcome(self._frame(self._next).prefix, {}))
+            self._next += 1
+        return Settle(self._result())
 
     def _take(self, ended: FrameOutcome) -> None:
         index = self._index_of[ended.prefix]

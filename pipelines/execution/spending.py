@@ -29,9 +29,11 @@ class Spending:
         cost = result.get("cost_usd")
         if isinstance(cost, str | int | float) and not isinstance(cost, bool):
             try:
-                self.cost = (self.cost or Decimal(0)) + Decimal(str(cost))
+                amount = Decimal(str(cost))
             except InvalidOperation:
                 return  # a step's own data under a provider's key; not money
+            if amount.is_finite() and amount >= 0:
+                self.cost = (self.cost or Decimal(0)) + amount
 
     def add_all(self, results: Iterable[JsonValue]) -> None:
         """Counts several results."""
@@ -47,6 +49,22 @@ class Spending:
     def cost_usd(self) -> str | None:
         """The money as decimal text."""
         return None if self.cost is None else str(self.cost)
+
+
+class RunSpending(Spending):
+    """The sum over all steps of a run, those inside loops and nested pipelines too, by the paths of the journal."""
+
+    __slots__ = ("_counted",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counted: set[str] = set()
+
+    def count(self, key: str, result: JsonValue) -> None:
+        """Counts the step at this path, the first time only."""
+        if isinstance(result, Mapping) and "usage" in result and key not in self._counted:
+            self._counted.add(key)
+            self.add(result)
 
 
 def _count(value: JsonValue) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
-_FENCE: Final = re.compile(r"```[A-Za-z0-9_-]*\s*\n(.*?)```", re.DOTALL)
+_FENCE: Final = re.compile(r"```[A-Za-z0-9_-]*[^\S\n]*\n(.*?)```", re.DOTALL)
 _START: Final = re.compile(r"[\[{]")
 _LONGEST: Final = 2_000_000
 _MOST_STARTS: Final = 200

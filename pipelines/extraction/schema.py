@@ -5,30 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 from pydantic import JsonValue
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+
+from pipelines.extraction.misfits import find_misfits
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 _WORDS: Final = {"text": "string", "str": "string", "int": "integer", "float": "number", "bool": "boolean"}
-_MARKS: Final = frozenset({"$schema", "$ref", "$defs", "oneOf", "anyOf", "allOf", "enum", "const", "required"})
-_MOST_ERRORS: Final = 20
-_LONGEST: Final = 500
+_MARKS: Final = frozenset({"$defs", "oneOf", "anyOf", "allOf", "enum", "const", "required", "not"})
+_KEYWORDS: Final = _MARKS | {
+    "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$id", "$vocabulary", "additionalProperties", "contains",
+    "contentEncoding", "contentMediaType", "contentSchema", "default", "definitions", "dependentRequired",
+    "dependentSchemas", "deprecated", "description", "else", "example", "examples", "exclusiveMaximum",
+    "exclusiveMinimum", "format", "if", "items", "maxContains", "maxItems", "maxLength", "maxProperties", "maximum",
+    "minContains", "minItems", "minLength", "minProperties", "minimum", "multipleOf", "nullable", "pattern",
+    "patternProperties", "prefixItems", "propertyNames", "readOnly", "then", "title", "type", "unevaluatedItems",
+    "unevaluatedProperties", "uniqueItems", "writeOnly",
+}  # fmt: skip
 
 
 def is_json_schema(schema: JsonValue) -> bool:
-    """Whether `schema` is JSON Schema already: it says so by a keyword that the free form does not use."""
+    """Whether `schema` is JSON Schema already: it uses a keyword that says so, and nothing else but keywords (a map
+    with `type: string` and `severity: string` names two fields)."""
     if not isinstance(schema, Mapping):
         return isinstance(schema, bool)
-    kind = schema.get("type")
-    if isinstance(kind, str) and kind in _TYPES:
+    if "$schema" in schema or "$ref" in schema or isinstance(schema.get("properties"), Mapping):
         return True
-    if isinstance(kind, list) and kind and all(k in _TYPES for k in kind):
-        return True
-    return bool(_MARKS & schema.keys()) or isinstance(schema.get("properties"), Mapping)
+    if not all(key in _KEYWORDS or key.startswith("x-") for key in schema):
+        return False
+    return _names_a_type(schema.get("type")) or bool(_MARKS & schema.keys())
+
+
+def _names_a_type(kind: JsonValue) -> bool:
+    if isinstance(kind, list):
+        return bool(kind) and all(each in _TYPES for each in kind)
+    return isinstance(kind, str) and kind in _TYPES
 
 
 def normalise_schema(schema: JsonValue) -> dict[str, Any]:
@@ -82,28 +93,5 @@ def _read_list(items: list[JsonValue]) -> dict[str, Any]:
 
 
 def validate_against(schema: Mapping[str, Any], data: JsonValue) -> tuple[str, ...]:
-    """What is wrong with `data`, as `path: sentence`, at most 20 of them; empty when it conforms.
-
-    A schema that is itself wrong is reported as one error of path `schema`. References lead inside the schema only:
-    nothing is ever fetched.
-    """
-    try:
-        Draft202012Validator.check_schema(schema)
-        # An empty registry: jsonschema's default one would open URLs.
-        validator: Any = Draft202012Validator(schema, registry=Registry())
-        found: list[Any] = sorted(validator.iter_errors(data), key=lambda e: list(map(str, e.absolute_path)))
-    except SchemaError as error:
-        return (f"schema: {error.message}"[:_LONGEST],)
-    except Unresolvable as error:
-        return (f"schema: the reference {error.ref!r} leads nowhere inside the schema"[:_LONGEST],)
-    except RecursionError:
-        return ("schema: its references lead in a circle, or the data is nested too deeply",)
-    return tuple(f"{_path(e.absolute_path)}: {e.message}"[:_LONGEST] for e in found[:_MOST_ERRORS])
-
-
-def _segment(part: str | int) -> str:
-    return f"[{part}]" if isinstance(part, int) else f".{part}"
-
-
-def _path(parts: Any) -> str:
-    return "$" + "".join(_segment(part) for part in parts)
+    """`find_misfits` as texts, `$.path: sentence`; a schema that is itself wrong is told as `schema: ...`."""
+    return tuple(map(str, find_misfits(schema, data)))

@@ -11,9 +11,12 @@ Format = Literal["text", "json", "structured", "summary", "markdown"]
 
 _CODE: Final = re.compile(r"```.*?```", re.DOTALL)
 _LINK: Final = re.compile(r"https?://[^\s)\]>\"']+")
-_POINT: Final = re.compile(r"^\s*(?:[-*]\s+|\d+[.)]\s+)\S.*$", re.MULTILINE)
-_SENTENCE: Final = re.compile(r"[^.!?\n]+[.!?]")
+# Blanks but no line ends: a pattern that may cross lines would try every line of a long gap against every other.
+_POINT: Final = re.compile(r"^[^\S\n]*(?:[-*]|\d+[.)])[^\S\n]+\S.*$", re.MULTILINE)
+_MARKER: Final = re.compile(r"^[^\S\n]*(?:[-*]|\d+[.)])[^\S\n]+", re.MULTILINE)
+_SENTENCE: Final = re.compile(r"\S[^\n]*?[.!?](?=\s|$)")
 _SUMMARY_CHARACTERS: Final = 200
+_SUMMARY_LOOKS_AT: Final = 2_000
 
 
 def shape(text: str, form: Format, max_summary_length: int = 500) -> str:
@@ -65,11 +68,12 @@ def _lines_with(*words: str) -> Callable[[str], list[str]]:
 
 
 def _unique_links(text: str) -> list[str]:
-    return [f"- {link}" for link in dict.fromkeys(_LINK.findall(text))]
+    found = (link.rstrip(".,;:!?") for link in _LINK.findall(text))
+    return [f"- {link}" for link in dict.fromkeys(found)]
 
 
 def _summary(text: str) -> list[str]:
-    sentences = [s.strip() for s in _SENTENCE.findall(text)][:3]
+    sentences = [s.strip() for s in _SENTENCE.findall(_MARKER.sub("", text[:_SUMMARY_LOOKS_AT]))][:3]
     return [" ".join(sentences)[:_SUMMARY_CHARACTERS]] if sentences else []
 
 

@@ -12,7 +12,8 @@ from .diagnostics import (
     TemplateError,
     nearest,
 )
-from .loader import build_pipeline, check_definition, load_pipeline, to_data, to_yaml
+from .json_text import parse_json
+from .loader import build_pipeline, load_pipeline, to_data, to_yaml
 from .outputs import select_outputs, unwrap
 from .parts import (
     ExtractionConfig,
@@ -50,9 +51,11 @@ from .steps import (
     TestEchoStep,
 )
 from .templates import compile_template, is_template, render, render_text
+from .yaml_source import MAX_BYTES, decode_text, read_yaml
 
 __all__ = [
     "CLAUDE_OPTIONS",
+    "MAX_BYTES",
     "MISSING",
     "STEP_CLASSES",
     "TRANSFORM_OPERATIONS",
@@ -94,9 +97,9 @@ __all__ = [
     "TestEchoStep",
     "TokenBudget",
     "build_pipeline",
-    "check_definition",
     "compile_condition",
     "compile_template",
+    "decode_text",
     "dependencies",
     "evaluate",
     "evaluate_value",
@@ -104,7 +107,9 @@ __all__ = [
     "is_template",
     "load_pipeline",
     "nearest",
+    "parse_json",
     "prompt_files",
+    "read_yaml",
     "references",
     "render",
     "render_text",

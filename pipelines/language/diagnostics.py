@@ -15,9 +15,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Path = tuple[str | int, ...]
+LONGEST_WORD: Final = 100
+MOST_WORDS: Final = 200
+MOST_FINDINGS: Final = 100  # kept of one definition; nobody reads the thousandth
 
 
 class LanguageError(Exception):
@@ -45,7 +48,7 @@ class Diagnostic:
         key = f"{self.key_path}: " if self.key_path else ""
         expected = f" Expected {self.expected}." if self.expected else ""
         fix = f" Fix: {self.fix}." if self.fix else ""
-        return f"{where}{key}{self.message}.{expected}{fix}"
+        return f"{where}{key}{self.message.rstrip('.')}.{expected}{fix}"
 
 
 class InvalidPipelineError(LanguageError):
@@ -98,8 +101,15 @@ class OutputError(LanguageError):
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word most like `word`, or None when nothing is alike enough."""
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    """The known word most like `word`, or None when nothing is alike enough.
+
+    Comparing is quadratic in the words' length and linear in their number, so both are bounded: a definition with
+    thousands of names and thousands of typos would otherwise cost minutes.
+    """
+    if len(word) > LONGEST_WORD:
+        return None
+    likely = sorted(known, key=lambda each: (abs(len(each) - len(word)), each))[:MOST_WORDS]
+    matches = difflib.get_close_matches(word, likely, n=1, cutoff=cutoff)
     return matches[0] if matches else None
 
 
@@ -110,8 +120,13 @@ def rename_fix(word: str, known: Iterable[str], otherwise: str) -> str:
 
 
 def key_path_text(path: Path) -> str:
-    """`("steps", 2, "prompt")` as `steps[2].prompt`."""
+    """`("steps", 2, "prompt")` as `steps[2].prompt`; very long keys are cut."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{clip(part, 80)}" if text else clip(part, 80)
     return text
+
+
+def clip(text: str, longest: int) -> str:
+    """`text`, or its beginning: a message must not be as long as what it complains about."""
+    return text if len(text) <= longest else text[: longest - 3] + "..."

@@ -11,6 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from .checks import check_pipeline
 from .diagnostics import InvalidPipelineError, Path
+from .judging import Surroundings
 from .normalise import canonical_pipeline, unwrap_workflow
 from .pipeline import Pipeline
 from .schema_errors import report_schema_errors, text_path
@@ -19,40 +20,39 @@ from .yaml_source import Document, read_yaml
 
 
 def load_pipeline(
-    text: str | bytes, *, source: str = "<text>", known_pipelines: Iterable[str] | None = None
+    text: str | bytes,
+    *,
+    source: str = "<text>",
+    known_pipelines: Iterable[str] | None = None,
+    known_providers: Iterable[str] | None = None,
 ) -> Pipeline:
     """Reads one definition of either dialect; raises `InvalidPipelineError` with everything that is wrong.
 
     `source` is the file name shown in findings. With `known_pipelines` (paths), a `pipeline_file` outside them is an
-    error; without, only the run can tell.
+    error, with `known_providers` a `provider` outside of those; without, only the run can tell.
     """
-    return _build(read_yaml(text, source), known_pipelines)
+    return _build(read_yaml(text, source), Surroundings.of(known_pipelines, known_providers))
 
 
 def build_pipeline(
-    data: Mapping[str, JsonValue], *, source: str = "<data>", known_pipelines: Iterable[str] | None = None
+    data: Mapping[str, JsonValue],
+    *,
+    source: str = "<data>",
+    known_pipelines: Iterable[str] | None = None,
+    known_providers: Iterable[str] | None = None,
 ) -> Pipeline:
     """The same for a definition that is already a map (generated, mutated, from a request); without positions."""
-    return _build(Document(source, value=dict(data)), known_pipelines)
+    return _build(Document(source, value=dict(data)), Surroundings.of(known_pipelines, known_providers))
 
 
-def check_definition(
-    text: str | bytes, *, source: str = "<text>", known_pipelines: Iterable[str] | None = None
-) -> tuple[Pipeline | None, tuple[Any, ...]]:
-    """`load_pipeline` for `validate`: the pipeline or None, and the findings."""
-    try:
-        return load_pipeline(text, source=source, known_pipelines=known_pipelines), ()
-    except InvalidPipelineError as error:
-        return None, error.diagnostics
-
-
-def _build(document: Document, known_pipelines: Iterable[str] | None) -> Pipeline:
+def _build(document: Document, around: Surroundings) -> Pipeline:
     raw, prefix = unwrap_workflow(document.value)
     if prefix:
         _report_beside_wrapper(document)
     if not isinstance(raw, dict):
-        document.report("top_level", (), f"the text is a {_kind(raw)}", "a map with name and steps", "see the examples")
-        raise InvalidPipelineError(document.findings)
+        what = f"the file holds {_kind(raw)}"
+        document.report("top_level", (), what, "a map with name and steps", "begin with `name:` and `steps:`")
+        raise InvalidPipelineError(document.all_findings())
     canonical = canonical_pipeline(raw)
     pipeline: Pipeline | None = None
     try:
@@ -60,20 +60,18 @@ def _build(document: Document, known_pipelines: Iterable[str] | None) -> Pipelin
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=True)
         report_schema_errors(cast("list[Any]", errors), raw, canonical, prefix, document)
-        _check_what_holds(canonical, cast("list[Any]", errors), prefix, document, known_pipelines)
+        _check_what_holds(canonical, cast("list[Any]", errors), prefix, document, around)
     except RecursionError:
         document.report("limit", prefix, "the definition is nested too deeply", fix="split it into several files")
     if pipeline is not None:
-        _check(pipeline, prefix, raw, document, known_pipelines)
+        _check(pipeline, prefix, raw, document, around)
     if document.findings or pipeline is None:
-        raise InvalidPipelineError(sorted(document.findings, key=lambda each: (each.line, each.column)))
+        raise InvalidPipelineError(document.all_findings())
     return pipeline
 
 
-def _check(
-    pipeline: Pipeline, prefix: Path, raw: JsonValue, document: Document, known_pipelines: Iterable[str] | None
-) -> None:
-    for each in check_pipeline(pipeline, known_pipelines):
+def _check(pipeline: Pipeline, prefix: Path, raw: JsonValue, document: Document, around: Surroundings) -> None:
+    for each in check_pipeline(pipeline, around):
         document.report(each.code, prefix + text_path(each.key, raw), each.message, each.expected, each.fix)
 
 
@@ -82,7 +80,7 @@ def _check_what_holds(
     errors: list[Any],
     prefix: Path,
     document: Document,
-    known_pipelines: Iterable[str] | None,
+    around: Surroundings,
 ) -> None:
     """Names and cycles among the steps whose shape holds, so that a typo in one step does not hide the others'."""
     steps = canonical.get("steps")
@@ -97,7 +95,7 @@ def _check_what_holds(
         partial = Pipeline.model_validate(kept)
     except ValidationError:
         return
-    for each in check_pipeline(partial, known_pipelines):
+    for each in check_pipeline(partial, around):
         if not (len(each.key) > 1 and each.key[0] == "steps" and each.key[1] in broken):
             document.report(each.code, prefix + each.key, each.message, each.expected, each.fix)
 
@@ -124,7 +122,8 @@ def _report_beside_wrapper(document: Document) -> None:
 
 
 def _kind(value: JsonValue) -> str:
-    return {"str": "text", "NoneType": "null"}.get(type(value).__name__, type(value).__name__)
+    words = {"str": "plain text", "NoneType": "nothing", "list": "a list", "bool": "true or false"}
+    return words.get(type(value).__name__, "a number")
 
 
 def to_data(pipeline: Pipeline) -> dict[str, JsonValue]:

@@ -14,6 +14,8 @@ from pydantic import JsonValue
 
 JsonMap = dict[str, JsonValue]
 
+# The environment's mode among the defaults, under a name that no default has.
+_MODE: Final = "environment.mode"
 _CLAUDE: Final = frozenset({"claude", "claude_smart", "claude_extract"})
 _NULL_MEANS_SOMETHING: Final = frozenset({"content", "value", "default"})
 _INPUT_TYPES: Final = {
@@ -34,9 +36,13 @@ def canonical_pipeline(raw: JsonMap, fallback_name: str | None = None) -> JsonMa
     if "inputs" in result:
         result["inputs"] = _inputs(result["inputs"])
     defaults = result.get("defaults")
+    environment = result.get("environment")
+    habits = dict(defaults) if isinstance(defaults, dict) else {}
+    if isinstance(environment, dict):
+        habits[_MODE] = environment.get("mode")
     steps = result.get("steps")
     if isinstance(steps, list):
-        result["steps"] = [_step(each, defaults if isinstance(defaults, dict) else {}) for each in steps]
+        result["steps"] = [_step(each, habits) for each in steps]
     return result
 
 
@@ -75,8 +81,11 @@ def _step(raw: JsonValue, defaults: Mapping[str, JsonValue]) -> JsonValue:
     _prompt(step)
     if kind in _CLAUDE:
         _claude_defaults(step, defaults)
-    if kind in {"claude_smart", "claude_extract"} and "claude_preset" in defaults:
-        step.setdefault("preset", defaults["claude_preset"])
+    if kind in {"claude_smart", "claude_extract"}:
+        mode = defaults.get(_MODE) if step.get("environment_aware") is True else None
+        preset = defaults.get("claude_preset") or mode
+        if preset:
+            step.setdefault("preset", preset)
     if kind == "gemini":
         for key in ("model", "token_budget"):
             if f"gemini_{key}" in defaults:

@@ -132,7 +132,7 @@ class NestingConfig(Part):
     """Limits and habits of a nested pipeline (spec section 10)."""
 
     inherit_context: bool = False
-    max_depth: int = Field(default=10, ge=1, le=100)
+    max_depth: int = Field(default=10, ge=0, le=100)
     max_total_steps: int = Field(default=1000, ge=1, le=100_000)
     memory_limit_mb: int = Field(default=1024, ge=1)
     timeout_seconds: float = Field(default=300, gt=0)

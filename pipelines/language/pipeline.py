@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue
 
 from . import steps as step_models
 from .diagnostics import InvalidInputsError, nearest
+from .json_text import parse_json
 from .parts import InputSpec, OutputPath, Part
 from .references import build_graph, free_names, written_variables
 from .steps import JsonMap, Step
@@ -120,7 +121,7 @@ def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue]) -> dict[s
 def _fit(value: JsonValue, spec: InputSpec) -> JsonValue:
     if isinstance(value, str) and spec.type not in {"any", "string"}:
         try:
-            value = cast(JsonValue, json.loads(value))
+            value = parse_json(value)
         except ValueError:
             raise ValueError(f"must be of type {spec.type}, got the text {value[:60]!r}") from None
     wanted = _TYPE_OF.get(spec.type)

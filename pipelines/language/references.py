@@ -69,7 +69,7 @@ def resolve_source(source: JsonValue, scope: Scope) -> JsonValue:
     if not isinstance(source, str) or is_template(source):
         return render(source, scope)
     path = source_path(source)
-    value = scope.find(path) if path else None
+    value = scope.find_data(path) if path else None
     if isinstance(value, Missing):
         raise TemplateError(source, describe_missing(path, scope))
     return value
@@ -104,6 +104,15 @@ def references(step: BaseStep) -> tuple[list[Reference], list[Problem]]:
             inner_found, inner_problems = references(inner_step)
             found += [Reference(r.path, ("steps", index, *r.key), r.kind) for r in inner_found]
             problems += [Problem(p.code, ("steps", index, *p.key), p.reason) for p in inner_problems]
+    return found, problems
+
+
+def template_references(value: Any, key: Path) -> tuple[list[Reference], list[Problem]]:
+    """What the templates anywhere in `value` read, and which of them cannot be compiled."""
+    found: list[Reference] = []
+    problems: list[Problem] = []
+    for inner, text in _texts(value, key):
+        _read_template(text, inner, found, problems)
     return found, problems
 
 
@@ -267,7 +276,7 @@ def _read_variables(found: list[Reference], variables: frozenset[str], shadowing
         root = str(each.path[0])
         if root == "state":
             read |= {str(each.path[1])} if len(each.path) > 1 else variables
-        elif root in variables and root not in shadowing:
+        elif root in variables and (root not in shadowing or each.kind == "source"):
             read.add(root)
     return frozenset(read)
 

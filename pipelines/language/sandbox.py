@@ -15,6 +15,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from .json_text import parse_json
 from .scope import to_text
 
 MAX_OUTPUT_CHARS: Final = 4_000_000
@@ -279,7 +280,7 @@ def make_sandbox(finalize: Callable[[Any], Any]) -> Sandbox:
         "replace": _replace,
         "string": _string,
         "tojson": _tojson,
-        "fromjson": json.loads,
+        "fromjson": parse_json,
     }
     _replace_all(sandbox.filters, filters)
     return sandbox

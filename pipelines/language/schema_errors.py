@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, JsonValue
 
-from .diagnostics import Path, nearest
+from .diagnostics import Path, clip, nearest
 from .pipeline import Pipeline
 from .steps import STEP_CLASSES, UNSUPPORTED_TYPES
 from .yaml_source import Document
@@ -35,6 +35,9 @@ def report_schema_errors(
     """Adds one finding for each of pydantic's `errors` (from `ValidationError.errors()`)."""
     seen: set[tuple[Path, str]] = set()
     for error in errors:
+        if document.full:
+            document.left_out += 1
+            continue
         path = _text_path(tuple(error["loc"]), canonical, raw)
         kind = str(error["type"])
         if kind in {"too_short", "missing"} and _is_echo(kind, path, raw):
@@ -98,7 +101,7 @@ def _sentence(error: Any, kind: str, path: Path, raw: JsonValue) -> tuple[str, s
             allowed = sorted(_allowed_keys(path[:-1], raw))
             match = nearest(name, allowed)
             fix = f"write '{match}'" if match else "remove it"
-            return f"unknown key '{name}'", f"one of: {', '.join(allowed)}" if allowed else "", fix
+            return f"unknown key '{clip(name, 80)}'", f"one of: {', '.join(allowed)}" if allowed else "", fix
         case "missing":
             return _missing(name, path, parent)
         case "union_tag_invalid" | "union_tag_not_found":
@@ -111,7 +114,7 @@ def _sentence(error: Any, kind: str, path: Path, raw: JsonValue) -> tuple[str, s
             return f"'{error['input']}' is not allowed here", expected, f"write '{match}'" if match else ""
         case "string_pattern_mismatch":
             return (
-                f"the name {error['input']!r} cannot be used",
+                f"the name {_short(error['input'])} cannot be used",
                 "letters, digits, _ and -, not beginning with a digit",
                 "rename it",
             )
@@ -119,13 +122,25 @@ def _sentence(error: Any, kind: str, path: Path, raw: JsonValue) -> tuple[str, s
             return str(error["msg"]).removeprefix("Value error, "), "", ""
         case "too_short":
             return f"'{name}' is empty", "at least one entry", f"add an entry under '{name}'"
+        case "too_long" | "string_too_long":
+            most = error.get("ctx", {}).get("max_length")
+            unit = "characters" if kind == "string_too_long" else "entries"
+            fix = "shorten it" if unit == "characters" else "split it, e.g. into pipelines that call each other"
+            return f"'{clip(name, 80)}' is too long", f"at most {most} {unit}", fix
+        case "string_too_short":
+            return f"'{name}' is empty", "text", f"give '{name}' a value"
         case _:
             expected = _EXPECTED.get(kind, "")
             message = f"got {_short(error['input'])}" if expected else str(error["msg"])
-            return message, expected, ""
+            return message, expected, f"write {expected}" if expected else _bound_fix(kind)
+
+
+_LOOP_NEEDS = {"data_source": "For loop requires 'data_source' field", "steps": "Loop requires 'steps' field"}
 
 
 def _missing(name: str, path: Path, parent: JsonValue) -> tuple[str, str, str]:
+    if isinstance(parent, dict) and parent.get("type") == "for_loop" and name in _LOOP_NEEDS:
+        return _LOOP_NEEDS[name], f"a value for '{name}'", f"add `{name}:`"
     if isinstance(parent, dict) and len(path) > 1:
         owner = f"Step '{parent.get('name', '?')}' of type '{parent.get('type', '?')}'" if "type" in parent else "This"
         return f"{owner} missing required '{name}' field", f"a value for '{name}'", f"add `{name}:`"
@@ -188,6 +203,10 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     elif get_origin(annotation) in (Union, types.UnionType, tuple, list, dict, Annotated):
         for inner in get_args(annotation):
             yield from _models(inner)
+
+
+def _bound_fix(kind: str) -> str:
+    return "write a value within these bounds" if kind.startswith(("greater_than", "less_than")) else ""
 
 
 def _at(value: JsonValue, path: Path) -> JsonValue:

@@ -59,18 +59,32 @@ class Scope:
             return find_in(start, path[1:])
         return self._find_bare(str(root), path[1:])
 
+    def find_data(self, path: Segments) -> JsonValue | Missing:
+        """The value at `path` as the source of a loop or transform means it: of a variable and a step with the same
+        bare name the variable (spec section 9)."""
+        name = str(path[0])
+        if name in self.state and name not in ROOTS and isinstance(self._in_loops(name), Missing):
+            return find_in(self.state[name], path[1:])
+        return self.find(path)
+
     def _find_bare(self, name: str, rest: Segments) -> JsonValue | Missing:
-        loop = self.loop
-        while loop is not None:
-            if name in loop and name not in LOOP_FACTS:
-                return find_in(loop[name], rest)
-            parent = loop.get("parent")
-            loop = parent if isinstance(parent, Mapping) else None
+        variable = self._in_loops(name)
+        if not isinstance(variable, Missing):
+            return find_in(variable, rest)
         if name in self.steps:
             return find_in_result(self.steps[name], rest)
         for variables in (self.state, self.inputs, self.global_vars):
             if name in variables:
                 return find_in(variables[name], rest)
+        return MISSING
+
+    def _in_loops(self, name: str) -> JsonValue | Missing:
+        loop = self.loop
+        while loop is not None:
+            if name in loop and name not in LOOP_FACTS:
+                return loop[name]
+            parent = loop.get("parent")
+            loop = parent if isinstance(parent, Mapping) else None
         return MISSING
 
 
@@ -102,17 +116,25 @@ def _item(values: Sequence[JsonValue], segment: str | int) -> JsonValue | Missin
 def find_in_result(result: JsonValue, path: Segments) -> JsonValue | Missing:
     """Follows `path` through a step's result, with or without its `result` wrapper (spec section 5).
 
-    `content` also finds the `text` of a provider's result: pipeline_ex calls it so for Gemini.
+    Two more names of pipeline_ex find something in a provider's result: `content` its `text`, `cost` its `cost_usd` as
+    a number.
     """
     found = find_in(result, path)
     if not isinstance(found, Missing) or not path:
         return found
     if isinstance(result, Mapping) and "result" in result:
         inner = find_in(result["result"], path)
-        if isinstance(inner, Missing) and path[0] == "content" and "text" in result:
-            return find_in(result, ("text", *path[1:]))
-        return inner
+        return _by_other_name(result, path) if isinstance(inner, Missing) else inner
     return find_in(result, path[1:]) if path[0] == "result" else MISSING
+
+
+def _by_other_name(result: Mapping[str, JsonValue], path: Segments) -> JsonValue | Missing:
+    if path[0] == "content" and "text" in result:
+        return find_in(result["text"], path[1:])
+    cost = result.get("cost_usd")
+    if path == ("cost",) and isinstance(cost, str):
+        return float(cost)
+    return MISSING
 
 
 def parse_path(text: str) -> Segments:

@@ -176,7 +176,9 @@ class PipelineStep(BaseStep):
 
     @model_validator(mode="after")
     def _names_exactly_one_pipeline(self) -> PipelineStep:
-        if (self.pipeline is None) == (self.pipeline_file is None):
+        if self.pipeline is None and self.pipeline_file is None:
+            raise ValueError("No pipeline source specified. Use 'pipeline_file' or 'pipeline' key.")
+        if self.pipeline is not None and self.pipeline_file is not None:
             raise ValueError("a pipeline step needs either `pipeline` (inline) or `pipeline_file`, and not both")
         return self
 
@@ -187,7 +189,7 @@ class ForLoopStep(BaseStep):
     type: Literal["for_loop"]
     iterator: str = Field(default="item", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     data_source: JsonValue
-    steps: tuple[Step, ...] = Field(min_length=1)
+    steps: tuple[Step, ...]
     break_on_error: bool = True
     break_condition: JsonValue = None
     parallel: bool = False

@@ -13,12 +13,13 @@ from typing import Any, Final, cast
 import yaml
 from pydantic import JsonValue
 
-from .diagnostics import Diagnostic, InvalidPipelineError, Path, key_path_text
+from .diagnostics import MOST_FINDINGS, Diagnostic, InvalidPipelineError, Path, clip, key_path_text
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 60
 MAX_NODES: Final = 50_000
 MAX_EXPANDED_NODES: Final = 100_000
+LONGEST_TEXT: Final = 1_000
 
 # PyYAML's stubs leave streams and events untyped; named once here.
 _YAML: Any = yaml
@@ -43,6 +44,12 @@ class Document:
     keys: dict[Path, Position] = field(default_factory=dict[Path, Position])
     values: dict[Path, Position] = field(default_factory=dict[Path, Position])
     findings: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    left_out: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether further findings are only counted (`left_out`)."""
+        return len(self.findings) >= MOST_FINDINGS
 
     def position(self, path: Path) -> Position:
         """Of the key at `path`, else of its value, else of the nearest parent that is in the text."""
@@ -54,12 +61,26 @@ class Document:
                 return Position(0, 0)
             path = path[:-1]
 
-    def report(self, code: str, path: Path, message: str, expected: str = "", fix: str = "") -> None:
-        """Adds an error at `path`."""
-        at = self.position(path)
+    def report(
+        self, code: str, path: Path, message: str, expected: str = "", fix: str = "", *, at: Position | None = None
+    ) -> None:
+        """Adds an error at `path`, or at `at` when that is given."""
+        if self.full:
+            self.left_out += 1
+            return
+        at = at or self.position(path)
+        message, expected, fix = (clip(each, LONGEST_TEXT) for each in (message, expected, fix))
         self.findings.append(
             Diagnostic("error", code, message, self.file, at.line, at.column, key_path_text(path), expected, fix)
         )
+
+    def all_findings(self) -> list[Diagnostic]:
+        """What was found, in the order of the text, and how much more there is."""
+        found = sorted(self.findings, key=lambda each: (each.line, each.column))
+        if self.left_out:
+            fix = "correct the first ones; the rest is told then"
+            found.append(Diagnostic("error", "more", f"at least {self.left_out} more findings", self.file, fix=fix))
+        return found
 
 
 def read_yaml(text: str | bytes, file: str) -> Document:
@@ -67,7 +88,7 @@ def read_yaml(text: str | bytes, file: str) -> Document:
 
     Duplicate keys, foreign tags and the like are collected in `findings`, so that all errors come at once.
     """
-    source = _decode(text, file)
+    source = decode_text(text, file)
     try:
         _check_limits(source, file)
         root = cast("yaml.Node | None", _YAML.compose(source, Loader=_LOADER))
@@ -85,10 +106,11 @@ def read_yaml(text: str | bytes, file: str) -> Document:
     return document
 
 
-def _decode(text: str | bytes, file: str) -> str:
+def decode_text(text: str | bytes, file: str) -> str:
+    """The text of a definition's bytes; raises `InvalidPipelineError` when they are too many or not UTF-8."""
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
-        raise InvalidPipelineError([_limit(file, 0, 0, f"the text has {size} bytes, the limit is {MAX_BYTES}")])
+        raise InvalidPipelineError([_limit(file, 0, 0, f"the text is larger than {MAX_BYTES} bytes")])
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
@@ -113,7 +135,7 @@ def _check_limits(source: str, file: str) -> None:
         mark: Any = event.start_mark
         if depth > MAX_DEPTH:
             raise InvalidPipelineError(
-                [_limit(file, mark.line + 1, mark.column + 1, f"nested deeper than {MAX_DEPTH} levels")]
+                [_limit(file, mark.line + 1, mark.column + 1, f"nested deeper than {MAX_DEPTH} levels", _FLATTER)]
             )
         if nodes > MAX_NODES:
             raise InvalidPipelineError([_limit(file, mark.line + 1, mark.column + 1, f"more than {MAX_NODES} values")])
@@ -128,13 +150,13 @@ def _check_expansion(root: yaml.Node, file: str) -> None:
             return sizes[id(node)]
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
         if id(node) in open_nodes:
-            raise InvalidPipelineError([_limit(file, line, column, "an alias contains itself")])
+            raise InvalidPipelineError([_limit(file, line, column, "an alias contains itself", _FEWER_ALIASES)])
         open_nodes.add(id(node))
         total = 1 + sum(size(child) for child in _children(node))
         open_nodes.discard(id(node))
         if total > MAX_EXPANDED_NODES:
             message = f"aliases expand to more than {MAX_EXPANDED_NODES} values"
-            raise InvalidPipelineError([_limit(file, line, column, message)])
+            raise InvalidPipelineError([_limit(file, line, column, message, _FEWER_ALIASES)])
         sizes[id(node)] = total
         return total
 
@@ -148,8 +170,13 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return cast("list[yaml.Node]", node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _limit(file: str, line: int, column: int, message: str) -> Diagnostic:
-    return Diagnostic("error", "limit", message, file, line, column, fix="split the pipeline into several files")
+_SPLIT: Final = "split the pipeline into several files"
+_FLATTER: Final = "write it with fewer levels, or split the pipeline into several files"
+_FEWER_ALIASES: Final = "write the values out instead of naming them with *alias"
+
+
+def _limit(file: str, line: int, column: int, message: str, fix: str = _SPLIT) -> Diagnostic:
+    return Diagnostic("error", "limit", message, file, line, column, fix=fix)
 
 
 def _syntax(error: yaml.YAMLError, source: str, file: str) -> Diagnostic:
@@ -162,6 +189,10 @@ def _syntax(error: yaml.YAMLError, source: str, file: str) -> Diagnostic:
         message = f"the character {error.character!r} is not allowed"
         if isinstance(error.character, int):
             message = f"the character U+{error.character:04X} is not allowed"
+    if message == "but found another document":
+        return Diagnostic(
+            "error", "yaml", "a second document begins here", file, line, column, "", "one pipeline a file", _SPLIT
+        )
     lines = source.splitlines()
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     fix = "check quotes, colons and indentation on this line and the one above"
@@ -219,19 +250,7 @@ class _Reader:
 
     def _duplicate(self, key: str, path: Path, at: Position, first: Position) -> None:
         message = f"the key '{key}' is given twice (first on line {first.line}, column {first.column})"
-        self._document.findings.append(
-            Diagnostic(
-                "error",
-                "duplicate_key",
-                message,
-                self._document.file,
-                at.line,
-                at.column,
-                key_path_text(path),
-                "each key once",
-                "remove or rename one of the two",
-            )
-        )
+        self._document.report("duplicate_key", path, message, "each key once", "remove or rename one of the two", at=at)
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> JsonValue:
         text = cast(str, node.value)

@@ -8,35 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal
 
 from pydantic import JsonValue
 
-from pipelines.language import (
-    BaseStep,
-    GeminiStep,
-    ParallelClaudeStep,
-    Pipeline,
-    PromptStep,
-    Scope,
-    build_pipeline,
-    render,
-    render_text,
-)
+from pipelines.language import BaseStep, ClaudeExtractStep, ParallelClaudeStep, Pipeline, PromptStep, build_pipeline
 from pipelines.recovery.failure import Failure
+from pipelines.recovery.questions import ANSWER, JsonMap, one_after_another, question, same_kind
 from pipelines.recovery.ranking import Learned, Strategy, ranked
 from pipelines.recovery.simplify import simplified
 
-JsonMap = dict[str, JsonValue]
 Reading = Literal["as_is", "json_in_text", "parts", "apology"]
 
 OFFLINE: Final = "offline"
-ANSWER: Final = "answer"
 _JSON_REQUEST: Final = (
     "{{inputs.prompt}}\n\nAnswer with one JSON value only, no other text, that conforms to this JSON Schema:\n"
     "{{inputs.schema}}"
 )
-_KEPT_OPTIONS: Final = ("max_tokens", "temperature", "system_prompt", "append_system_prompt", "max_turns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +43,10 @@ class Alternative:
         """The provider its steps are sent to; None: by the node's routes."""
         return self.pipeline.steps[0].provider
 
-
-def rendered(step: BaseStep, scope: Scope) -> BaseStep:
-    """The step with its texts as the provider would have seen them. Raises `TemplateError`."""
-    if isinstance(step, PromptStep):
-        system = None if step.system is None else render_text(step.system, scope)
-        changes: dict[str, Any] = {"prompt": render_text(step.prompt, scope), "prompt_parts": (), "system": system}
-        if hasattr(step, "claude_options"):
-            changes["claude_options"] = render(cast(Any, step).claude_options, scope)
-        return step.model_copy(update=changes)
-    if isinstance(step, ParallelClaudeStep):
-        tasks = tuple(
-            task.model_copy(
-                update={
-                    "prompt": render_text(task.prompt, scope),
-                    "prompt_parts": (),
-                    "system": None if task.system is None else render_text(task.system, scope),
-                    "claude_options": render(task.claude_options, scope),
-                }
-            )
-            for task in step.parallel_tasks
-        )
-        return step.model_copy(update={"parallel_tasks": tasks})
-    return step
+    @property
+    def most_calls(self) -> int:
+        """How many calls of a vendor it makes at most, its retries included. Offline rules cost nothing."""
+        return 0 if self.provider == OFFLINE else sum(_most_calls(step) for step in self.pipeline.steps)
 
 
 def alternatives(
@@ -102,7 +71,7 @@ def alternatives(
 
 def _other_provider(step: BaseStep, failure: Failure, available: tuple[str, ...]) -> Iterator[Alternative]:
     for provider in _others(step, failure, available):
-        raw, inputs = _same_kind(step)
+        raw, inputs = same_kind(step, same_vendor=False)
         yield _alternative("other_provider", provider, [{**raw, "provider": provider}], inputs)
 
 
@@ -110,31 +79,35 @@ def _other_step_type(step: BaseStep, failure: Failure, available: tuple[str, ...
     provider = _still_usable(step, failure, available)
     if provider is None:
         return
+    same = _is_same_vendor(step, failure, provider)
     if isinstance(step, ParallelClaudeStep):
-        raws, inputs = _one_after_another(step)
+        raws, inputs = one_after_another(step, same_vendor=same)
         yield _alternative(
             "other_step_type", "claude one by one", [_at(raw, provider) for raw in raws], inputs, "parts"
         )
     elif isinstance(step, PromptStep) and step.output_schema is not None:
-        inputs: JsonMap = {"prompt": step.prompt, "schema": step.output_schema}
-        raw: JsonMap = {"name": ANSWER, "type": "claude", "prompt": _JSON_REQUEST}
+        raw, inputs = question(step, "", same_vendor=same)
+        raw |= {"name": ANSWER, "type": "claude", "prompt": _JSON_REQUEST}
+        inputs["schema"] = step.output_schema
         yield _alternative("other_step_type", "claude asked for JSON", [_at(raw, provider)], inputs, "json_in_text")
     elif isinstance(step, PromptStep) and getattr(step, "type", "") != "claude":
-        raw = {"name": ANSWER, "type": "claude", "prompt": "{{inputs.prompt}}"}
-        yield _alternative("other_step_type", "claude", [_at(raw, provider)], {"prompt": step.prompt})
+        raw, inputs = question(step, "", same_vendor=same)
+        raw |= {"name": ANSWER, "type": "claude"}
+        yield _alternative("other_step_type", "claude", [_at(raw, provider)], inputs)
 
 
 def _simplified_prompt(step: BaseStep, failure: Failure, available: tuple[str, ...]) -> Iterator[Alternative]:
     provider = _still_usable(step, failure, available)
     if provider is None or not isinstance(step, PromptStep):
         return
-    raw, inputs = _same_kind(step.model_copy(update={"prompt": simplified(step.prompt)}))
+    shorter = step.model_copy(update={"prompt": simplified(step.prompt)})
+    raw, inputs = same_kind(shorter, same_vendor=_is_same_vendor(step, failure, provider))
     yield _alternative("simplified_prompt", "shortened", [_at(raw, provider)], inputs)
 
 
 def _degraded_answer(step: BaseStep, failure: Failure, available: tuple[str, ...]) -> Iterator[Alternative]:
     if OFFLINE in available and failure.provider != OFFLINE and _vendors(available):
-        raw, inputs = _same_kind(step)
+        raw, inputs = same_kind(step, same_vendor=False)
         offline = [{**raw, "provider": OFFLINE}]
         yield _alternative("degraded_answer", "offline rules", offline, inputs, degraded=True)
     if isinstance(step, PromptStep) and step.output_schema is None:
@@ -152,6 +125,16 @@ _BUILDERS: Final[Mapping[Strategy, Callable[[BaseStep, Failure, tuple[str, ...]]
     "simplified_prompt": _simplified_prompt,
     "degraded_answer": _degraded_answer,
 }
+
+
+def _most_calls(step: BaseStep) -> int:
+    if isinstance(step, ParallelClaudeStep):
+        return len(step.parallel_tasks) * step.retry.max_attempts
+    if not isinstance(step, PromptStep):
+        return 0
+    # An extraction that does not fit its schema is asked for once more in the same attempt.
+    asked = 2 if isinstance(step, ClaudeExtractStep) and step.output_schema is not None else 1
+    return asked * step.retry.max_attempts
 
 
 # ---- providers -------------------------------------------------------------------------------------------------
@@ -174,59 +157,12 @@ def _still_usable(step: BaseStep, failure: Failure, available: tuple[str, ...]) 
     return next(iter(_others(step, failure, available)), None)
 
 
+def _is_same_vendor(step: BaseStep, failure: Failure, provider: str) -> bool:
+    return provider in {"", failure.provider or step.provider}
+
+
 def _at(raw: JsonMap, provider: str) -> JsonMap:
     return {**raw, "provider": provider} if provider else raw
-
-
-# ---- definitions -----------------------------------------------------------------------------------------------
-
-
-def _same_kind(step: BaseStep) -> tuple[JsonMap, JsonMap]:
-    """The same question as a step `answer` and the inputs that hold its texts. Models are the vendor's, so left out."""
-    inputs: JsonMap = {}
-    if isinstance(step, ParallelClaudeStep):
-        tasks: list[JsonValue] = []
-        for index, task in enumerate(step.parallel_tasks):
-            written, texts = _question(task, f"_{index}")
-            tasks.append({**written, "id": task.id})
-            inputs |= texts
-        return {"name": ANSWER, "type": "parallel_claude", "parallel_tasks": tasks}, inputs
-    raw, inputs = _question(step, "")
-    raw |= {"name": ANSWER, "type": cast(Any, step).type}
-    if isinstance(step, PromptStep) and step.output_schema is not None:
-        raw["schema"] = step.output_schema
-    if isinstance(step, GeminiStep):
-        # Declared functions belong to the failed pipeline and are not there in this one.
-        raw["token_budget"] = step.token_budget.model_dump(mode="json", exclude_defaults=True)
-    return raw, inputs
-
-
-def _one_after_another(step: ParallelClaudeStep) -> tuple[list[JsonMap], JsonMap]:
-    raws: list[JsonMap] = []
-    inputs: JsonMap = {}
-    for index, task in enumerate(step.parallel_tasks):
-        raw, texts = _question(task, f"_{index}")
-        waits: JsonMap = {"depends_on": [f"part_{index - 1}"]} if index else {}
-        raws.append({**raw, **waits, "name": f"part_{index}", "type": "claude"})
-        inputs |= texts
-    return raws, inputs
-
-
-def _question(holder: Any, suffix: str) -> tuple[JsonMap, JsonMap]:
-    raw: JsonMap = {"prompt": f"{{{{inputs.prompt{suffix}}}}}"}
-    inputs: JsonMap = {f"prompt{suffix}": holder.prompt}
-    if holder.system:
-        raw["system"] = f"{{{{inputs.system{suffix}}}}}"
-        inputs[f"system{suffix}"] = holder.system
-    for key in ("max_tokens", "temperature"):
-        if getattr(holder, key) is not None:
-            raw[key] = getattr(holder, key)
-    options: JsonMap = getattr(holder, "claude_options", {})
-    kept = {key: options[key] for key in _KEPT_OPTIONS if key in options}
-    if kept:
-        raw["claude_options"] = {key: f"{{{{inputs.options{suffix}.{key}}}}}" for key in kept}
-        inputs[f"options{suffix}"] = cast(JsonValue, kept)
-    return raw, inputs
 
 
 def _alternative(

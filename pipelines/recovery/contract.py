@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from pipelines.execution import Spending
 from pipelines.extraction import NoJsonError, normalise_schema, parse_json_answer, validate_against
 from pipelines.language import BaseStep, ParallelClaudeStep, PromptStep
-from pipelines.recovery.alternatives import ANSWER, Alternative
-
-JsonMap = dict[str, JsonValue]
+from pipelines.recovery.alternatives import Alternative
+from pipelines.recovery.questions import ANSWER, JsonMap
 
 
 def contract_ok(step: BaseStep, result: JsonValue) -> bool:
@@ -81,12 +81,16 @@ def _joined(results: Mapping[str, JsonValue], step: BaseStep) -> JsonMap | None:
         return None
     parts: JsonMap = {task.id: results.get(f"part_{index}") for index, task in enumerate(step.parallel_tasks)}
     combined = "\n\n".join(f"## {task_id}\n{_text_of(part)}" for task_id, part in parts.items())
+    spent = Spending()
+    spent.add_all(parts.values())
     return {
         "combined_results": combined,
         "individual_results": parts,
         "text": combined,
         "result": combined,
         "success": True,
+        "usage": {**spent.usage},
+        "cost_usd": spent.cost_usd,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from pydantic import JsonValue
 
-from pipelines.transform.fields import is_number, same, sort_key
+from pipelines.transform.fields import ORDERED_RANKS, is_number, same, sort_key
 
 Aggregate = Callable[[Sequence[JsonValue]], JsonValue]
 
@@ -30,11 +30,21 @@ def _average(values: Sequence[JsonValue]) -> JsonValue:
 
 
 def _least(values: Sequence[JsonValue]) -> JsonValue:
-    return min(values, key=sort_key) if values else 0
+    return min(_of_one_kind(values), key=sort_key) if values else 0
 
 
 def _greatest(values: Sequence[JsonValue]) -> JsonValue:
-    return max(values, key=sort_key) if values else 0
+    return max(_of_one_kind(values), key=sort_key) if values else 0
+
+
+def _of_one_kind(values: Sequence[JsonValue]) -> Sequence[JsonValue]:
+    """Only numbers, texts or booleans: over a mixture (an empty cell among numbers) the answer would be an accident."""
+    ranks = {sort_key(value)[0]: value for value in values}
+    if len(ranks) > 1:
+        raise ValueError(f"it mixes {' and '.join(repr(value) for value in list(ranks.values())[:2])}")
+    if ranks.keys() <= ORDERED_RANKS:
+        return values
+    raise ValueError(f"{values[0]!r} has no order")
 
 
 def _unique(values: Sequence[JsonValue]) -> JsonValue:

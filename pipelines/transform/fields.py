@@ -14,7 +14,6 @@ class Absent:
 
 
 ABSENT: Final = Absent()
-Row = dict[str, JsonValue]
 
 
 @lru_cache(maxsize=4096)
@@ -24,7 +23,10 @@ def split_path(path: str) -> tuple[str, ...]:
 
 
 def get_field(row: JsonValue, path: str) -> JsonValue | Absent:
-    """The value at a dotted path; list indexes are numbers."""
+    """The value at a dotted path; list indexes are numbers. A key that is the whole path (a column named "a.b", or the
+    one `group_by` makes) goes before the way through maps."""
+    if isinstance(row, dict) and path in row:
+        return row[path]
     value: Any = row
     for part in split_path(path):
         if isinstance(value, Mapping):
@@ -40,18 +42,22 @@ def get_field(row: JsonValue, path: str) -> JsonValue | Absent:
 
 
 def with_field(row: JsonValue, path: str, new: JsonValue) -> JsonValue:
-    """A copy of `row` with the value at `path` replaced; only the maps on the way are copied."""
-    parts = split_path(path)
-    if not parts or not isinstance(row, dict):
-        return row
-    copy: Row = dict(row)
-    if len(parts) == 1:
-        copy[parts[0]] = new
-        return copy
-    inner = copy.get(parts[0])
-    if isinstance(inner, dict):
-        copy[parts[0]] = with_field(inner, ".".join(parts[1:]), new)
-    return copy
+    """A copy of `row` with the value that `get_field` finds at `path` replaced; only what is on the way is copied."""
+    if isinstance(row, dict) and path in row:
+        return {**row, path: new}
+    return _replaced(row, split_path(path), new)
+
+
+def _replaced(value: JsonValue, parts: tuple[str, ...], new: JsonValue) -> JsonValue:
+    if not parts:
+        return new
+    first, rest = parts[0], parts[1:]
+    if isinstance(value, dict) and first in value:
+        return {**value, first: _replaced(value[first], rest, new)}
+    if isinstance(value, list) and first.isdigit() and int(first) < len(value):
+        index = int(first)
+        return [*value[:index], _replaced(value[index], rest, new), *value[index + 1 :]]
+    return value
 
 
 def as_text(value: JsonValue) -> str:
@@ -89,6 +95,7 @@ def before(left: JsonValue, right: JsonValue) -> bool | None:
 
 
 _RANKS: Final[dict[type, int]] = {type(None): 4, bool: 2, int: 0, float: 0, str: 1}
+ORDERED_RANKS: Final = frozenset({0, 1, 2})
 
 
 def sort_key(value: JsonValue | Absent) -> tuple[int, Any]:
@@ -96,4 +103,4 @@ def sort_key(value: JsonValue | Absent) -> tuple[int, Any]:
     if isinstance(value, Absent):
         return (5, 0)
     rank = _RANKS.get(type(value), 3)
-    return (rank, value if rank < 3 else 0)
+    return (rank, value if rank in ORDERED_RANKS else 0)

@@ -24,8 +24,9 @@ _WORDS: Final[dict[str, JsonValue]] = {"true": True, "false": False, "null": Non
 
 @lru_cache(maxsize=1024)
 def compile_filter(condition: str, field: str | None) -> Test:
-    """A test for one row. The left side is a dotted path, or `value` for the operation's own `field`; the right
-    side a literal (text may go unquoted). Without an operator: whether the field is there and not empty.
+    """A test for one row. The left side is a dotted path, or `value` for the operation's own `field` (without one:
+    for an item that is no map); the right side a literal (text may go unquoted). Without an operator: whether the
+    field is there and is true (0 is, as in conditions).
 
     Raises `ValueError` with what is wrong.
     """
@@ -36,14 +37,14 @@ def compile_filter(condition: str, field: str | None) -> Test:
     if found is None:
         if _OPERATOR.search(text):
             raise ValueError("the operator is not known (==, !=, >=, <=, >, <, contains)")
-        path = _path(text, field)
-        return lambda row: _truth(get_field(row, path))
-    path = _path(found["left"].strip(), field)
+        read = _reader(_path(text, field))
+        return lambda row: _truth(read(row))
+    read = _reader(_path(found["left"].strip(), field))
     right = literal(_single(found["right"].strip()))
     compare = _OPERATORS[found["op"]]
 
     def test(row: JsonValue) -> bool:
-        left = get_field(row, path)
+        left = read(row)
         return compare(None if isinstance(left, Absent) else left, right)
 
     return test
@@ -85,8 +86,15 @@ def _path(left: str, field: str | None) -> str:
     return left
 
 
+def _reader(path: str) -> Callable[[JsonValue], JsonValue | Absent]:
+    if path != "value":
+        return lambda row: get_field(row, path)
+    return lambda row: get_field(row, path) if isinstance(row, dict) else row
+
+
 def _truth(value: JsonValue | Absent) -> bool:
-    return not isinstance(value, Absent) and value not in (None, False, "", [], {})
+    # By identity, because 0 equals False.
+    return not isinstance(value, Absent) and value is not None and value is not False and value not in ("", [], {})
 
 
 def _contains(left: JsonValue, right: JsonValue) -> bool:

@@ -127,9 +127,11 @@ def _reckoned(rows: list[JsonValue], spec: Spec, place: Place) -> JsonValue:
     values = _values(rows, field) if isinstance(field, str) else rows
     try:
         return AGGREGATES[name](values)
+    except OverflowError as error:
+        raise place.refuse(f"field {field!r}: {error}", "numbers a float can hold") from error
     except ValueError as error:
         fix = f"put `operation: map, field: {field}, expression: number` before it, or filter other rows out"
-        raise place.refuse(f"field {field!r}: {error}", "numbers", fix) from error
+        raise place.refuse(f"field {field!r}: {error}", "values of one kind", fix) from error
 
 
 def _values(rows: list[JsonValue], field: str) -> list[JsonValue]:
@@ -147,7 +149,7 @@ def _join(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     index: dict[str, JsonValue] = {}
     for row in rows:
         value = get_field(row, key)
-        if not isinstance(value, Absent):
+        if not isinstance(value, Absent) and value is not None:
             index.setdefault(_join_key(value), row)
 
     def joined(row: JsonValue) -> JsonValue:
@@ -173,6 +175,8 @@ def _group_by(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
         groups.setdefault(as_text(None if isinstance(value, Absent) else value), []).append(row)
     if wanted is None:
         return {key: list(rows) for key, rows in groups.items()}
+    if isinstance(wanted, dict) and field in wanted:
+        raise place.refuse(f"`aggregate.{field}` has the name of the group's field", fix="give the figure another name")
     return [{field: key, **_figures(rows, wanted, place)} for key, rows in groups.items()]
 
 

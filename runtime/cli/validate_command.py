@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.cli import exits
-from runtime.cli.session import print_json
+from runtime.cli.session import print_json, read_bounded
 
 
 def validate_files(files: list[Path], *, as_json: bool) -> int:
@@ -24,11 +24,14 @@ def validate_files(files: list[Path], *, as_json: bool) -> int:
 
 
 def _report(file: Path) -> dict[str, Any]:
-    from pipelines.language import InvalidPipelineError, load_pipeline
+    from pipelines.language import MAX_BYTES, InvalidPipelineError, load_pipeline
+    from runtime.settings.model import ProvidersSettings
 
     report: dict[str, Any] = {"file": str(file), "valid": False, "name": None, "steps": 0, "diagnostics": []}
     try:
-        pipeline = load_pipeline(file.read_bytes(), source=str(file))
+        pipeline = load_pipeline(
+            read_bounded(file, MAX_BYTES), source=str(file), known_providers=ProvidersSettings.model_fields
+        )
     except InvalidPipelineError as error:
         report["diagnostics"] = [{**_facts(item), "text": str(item)} for item in error.diagnostics]
         return report

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.killswitch import BoardState, SwitchState
+from actors.providers import PROVIDERS
 from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun
 from pipelines.language import (
     InvalidInputsError,
@@ -91,7 +92,9 @@ class RunEndpoints:
         """POST /v1/validate: 200 in both cases, with everything that is wrong."""
         body = await self._desk.body(request, ValidateBody)
         try:
-            pipeline = await asyncio.to_thread(load_pipeline, body.definition, source=body.source)
+            pipeline = await asyncio.to_thread(
+                load_pipeline, body.definition, source=body.source, known_providers=PROVIDERS
+            )
         except InvalidPipelineError as error:
             return WireResponse({"valid": False, "name": None, "content_hash": None, "diagnostics": diagnostics(error)})
         return WireResponse(
@@ -132,7 +135,7 @@ async def compile_definition(definition: str, source: str) -> Pipeline:
     """The checked pipeline. Raises `ApiError` 422 with every diagnostic."""
     try:
         # Megabytes of YAML take seconds: not on the loop.
-        return await asyncio.to_thread(load_pipeline, definition, source=source)
+        return await asyncio.to_thread(load_pipeline, definition, source=source, known_providers=PROVIDERS)
     except InvalidPipelineError as error:
         found = diagnostics(error)
         number = "one error" if len(found) == 1 else f"{len(found)} errors"

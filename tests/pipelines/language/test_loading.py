@@ -321,6 +321,24 @@ def test_an_unknown_pipeline_file_is_found_when_the_known_ones_are_given() -> No
     assert finding.fix == "write 'lib/digest.yaml'"
 
 
+def test_an_unknown_provider_is_found_when_the_known_ones_are_given() -> None:
+    loop = "{name: l, type: for_loop, data_source: [1], steps: [{name: a, type: claude, prompt: p, PUT}]}"
+    text = f"name: x\nsteps:\n- {loop}"
+    wrong = text.replace("PUT", "provider: anthropics")
+    assert load_pipeline(wrong).name == "x"
+    (finding,) = findings(wrong, known_providers=["anthropic", "gemini"])
+    assert (finding.code, finding.line, finding.fix) == ("missing_provider", 3, "write 'anthropic'")
+    assert load_pipeline(text.replace("PUT", "provider: gemini"), known_providers=["gemini"]).name == "x"
+
+
+def test_an_output_that_names_a_missing_step_is_found_in_a_list_and_in_a_map() -> None:
+    text = "name: x\nsteps: [{name: answer, type: test_echo, value: 1}]\noutputs: "
+    assert only(text + "[anwser]").fix == "write 'answer'"
+    finding = only(text + '{result: "{{steps.anwser.result}}"}')
+    assert (finding.code, finding.key_path, finding.fix) == ("missing_step", "outputs.result", "write 'answer'")
+    assert only(text + '{result: "{{steps.answer"}').code == "template"
+
+
 def test_parallel_tasks_are_required_and_the_missions_short_form_is_read() -> None:
     message = only("name: x\nsteps: [{name: s, type: parallel_claude}]").message
     assert message == "Step 's' of type 'parallel_claude' missing required 'parallel_tasks' field"

@@ -198,3 +198,29 @@ def test_a_degraded_answer_says_so_and_what_failed() -> None:
     assert result is not None and result["degraded"] is True
     assert str(result["text"]).startswith("[Degraded answer]") and "overloaded" in str(result["text"])
     assert contract_ok(step(), result)
+
+
+def test_an_extraction_keeps_its_preset_and_the_format_of_its_text() -> None:
+    config = {"format": "json", "max_summary_length": 50}
+    of = step(type="claude_extract", preset="production", extraction_config=config)
+    (other,) = [way for way in alternatives(of, DOWN, ALL, {}) if way.strategy == "other_provider"]
+    tried: Any = other.pipeline.steps[0]
+    original: Any = of
+    assert (tried.preset, tried.extraction_config) == ("production", original.extraction_config)
+
+
+def test_the_model_goes_along_to_its_own_vendor_only() -> None:
+    of = step(model="claude-haiku-4-5", type="claude_smart", system="Be kind.", max_tokens=99)
+    found = {way.strategy: way.pipeline.steps[0] for way in alternatives(of, DOWN, ALL, {}) if not way.degraded}
+    models: dict[str, Any] = {strategy: getattr(each, "model", None) for strategy, each in found.items()}
+    assert models["other_provider"] is None
+    assert models["simplified_prompt"] == models["other_step_type"] == "claude-haiku-4-5"
+    plain: Any = found["other_step_type"]
+    assert (plain.type, plain.max_tokens, plain.system) == ("claude", 99, "{{inputs.system}}")
+
+
+def test_a_way_says_how_many_calls_it_makes_at_most_and_offline_rules_cost_none() -> None:
+    calls = {way.detail: way.most_calls for way in alternatives(PARALLEL, DOWN, ALL, {})}
+    assert calls["gemini"] == calls["claude one by one"] == 4
+    assert calls["offline rules"] == 0
+    assert {way.detail: way.most_calls for way in alternatives(EXTRACT, DOWN, ALL, {})}["gemini"] == 4

@@ -1,0 +1,23 @@
+"""`template_string`, `template_typed` and `nested_input`: a template and what it may see -> its value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.language import render, render_text
+from tests.conformance.language.areas.scopes import scope_of
+
+
+def as_text(given: dict[str, Any]) -> str:
+    """The template inside text."""
+    return render_text(given["template"], scope_of(given))
+
+
+def typed(given: dict[str, Any]) -> Any:
+    """The template as a whole value."""
+    return render(given["template"], scope_of(given))
+
+
+def nested_input(given: dict[str, Any]) -> Any:
+    """One value of the `inputs` of a nested pipeline."""
+    return render(given["value"], scope_of(given))
