@@ -5,5 +5,5 @@ engine    runs of five no-op steps against bare coroutines
 startup   the CLI and the node as processes
 
 Every module prints one JSON object when run as `python -m bench.<name>`. To add one: a module with a
-`measure() -> dict` and a line in `bench.__main__`.
+`measure(scale) -> dict` and a line in `bench.__main__`.
 """

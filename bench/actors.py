@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.kernel import Actor, ActorDeadError, ActorRef, ChildSpec, Kernel, StartChild
-from bench.figures import in_fresh_process, median, percentile, resident_kb
+from bench.figures import Scale, in_fresh_process, median, percentile, resident_kb
 
 ROUNDS = 3
 
@@ -165,25 +165,29 @@ async def one(what: str, count: int) -> None:
     os._exit(0)
 
 
-def repeated(module: str, what: str, count: int, rounds: int = ROUNDS) -> dict[str, float]:
+def repeated(module: str, what: str, count: int, rounds: int) -> dict[str, float]:
     """Runs one measurement `rounds` times, each in a fresh process, and returns the medians."""
     runs = [in_fresh_process(module, what, str(count)) for _ in range(rounds)]
     return {key: median([run[key] for run in runs]) for key in runs[0]}
 
 
-def measure() -> dict[str, Any]:
+def measure(scale: Scale) -> dict[str, Any]:
     """Returns kernel figures, the baseline's, and their ratios (above 1: the kernel is better)."""
+
+    def repeat(module: str, what: str, full: int, rounds: int = ROUNDS) -> dict[str, float]:
+        return repeated(module, what, scale.count(full), scale.rounds(rounds))
+
     ours: dict[str, Any] = {
-        **repeated("bench.actors", "spawn", 20_000),
-        **repeated("bench.actors", "supervised", 10_000),
-        **repeated("bench.actors", "calls", 50_000),
-        "waiting_10000": repeated("bench.actors", "waiting", 10_000),
-        "recovery": repeated("bench.actors", "recovery", 1_000),
+        **repeat("bench.actors", "spawn", 20_000),
+        **repeat("bench.actors", "supervised", 10_000),
+        **repeat("bench.actors", "calls", 50_000),
+        "waiting_10000": repeat("bench.actors", "waiting", 10_000),
+        "recovery": repeat("bench.actors", "recovery", 1_000),
     }
     threads: dict[str, Any] = {
-        **repeated("bench.threads", "spawn", 2_000),
-        **repeated("bench.threads", "calls", 20_000),
-        "waiting_10000": repeated("bench.threads", "waiting", 10_000, rounds=1),
+        **repeat("bench.threads", "spawn", 2_000),
+        **repeat("bench.threads", "calls", 20_000),
+        "waiting_10000": repeat("bench.threads", "waiting", 10_000, rounds=1),
     }
     return {
         "kernel": ours,
@@ -201,4 +205,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         asyncio.run(one(sys.argv[1], int(sys.argv[2])))
     else:
-        print(json.dumps(measure(), indent=2))
+        print(json.dumps(measure(Scale()), indent=2))

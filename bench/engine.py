@@ -1,6 +1,7 @@
 """Runs of five no-op steps through the node's own tree, with the journal in memory.
 
     step_us         overhead of one step: sequential runs, each step needs the one before it
+    recovery        a StepActor or PipelineActor is killed in the middle of a step: until it works again
     at_once_5000    5,000 such runs at the same time, each step awaiting 100 ms: the ideal is 0.5 s
 
 The baseline does the same with bare coroutines: no supervision, no journal, no events, no retries. It is the limit
@@ -15,15 +16,26 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from actors.journal import MemoryStore
 from actors.kernel import ChildSpec, Kernel, LoopWatchdog
 from actors.killswitch import KillView
-from actors.runs import AwaitRun, RunOutcome, RunRequest, SubmitRun
-from bench.figures import in_fresh_process, median, percentile, resident_kb
+from actors.runs import (
+    AwaitRun,
+    CancelRun,
+    RunEvent,
+    RunOutcome,
+    RunRequest,
+    SubmitRun,
+    pipeline_name,
+    step_name,
+)
+from bench.figures import Scale, in_fresh_process, median, percentile, resident_kb
 from pipelines.language import Pipeline, load_pipeline
+from runtime.daemon.heap import settle_heap
 from supervisors import Supervisor
 from supervisors.tree import NodeParts, node_tree
 
@@ -97,6 +109,40 @@ async def at_once(kernel: Kernel, count: int, workspace: str) -> dict[str, float
     return {"seconds": seconds, "failed": failed, "rss_mb": resident_kb() / 1024}
 
 
+async def recovery(kernel: Kernel, count: int, workspace: str) -> dict[str, float]:
+    """Kills a StepActor in the middle of its step, `count` times: milliseconds until its next incarnation works, and
+    the same for the PipelineActor, until it has read the journal and goes on."""
+    pipeline = load_pipeline("name: long\nsteps: [{name: s, type: test_echo, value: x, delay_s: 60}]")
+    heard: dict[tuple[str, str], asyncio.Event] = {}
+
+    def listen(event: object) -> None:
+        if isinstance(event, RunEvent):
+            heard.setdefault((event.run_id, event.kind), asyncio.Event()).set()
+
+    async def kind(run_id: str, wanted: str) -> None:
+        await asyncio.wait_for(heard.setdefault((run_id, wanted), asyncio.Event()).wait(), RUN_DEADLINE_S)
+
+    kernel.events.subscribe(listen)
+    samples: dict[str, list[float]] = {"step_restarted": [], "run_resumed": []}
+    for number in range(count):
+        run_id = f"killed-{number}"
+        await kernel.ref("runs").call(SubmitRun(RunRequest(run_id, pipeline, {}, workspace)))
+        await kind(run_id, "step_started")
+        await asyncio.sleep(0)
+        for sign, victim in (("step_restarted", step_name(run_id, "s")), ("run_resumed", pipeline_name(run_id))):
+            started = time.perf_counter()
+            kernel.ref(victim).kill()
+            await kind(run_id, sign)
+            samples[sign].append((time.perf_counter() - started) * 1000)
+        await kernel.ref("runs").call(CancelRun(run_id))
+    return {
+        "step_p50_ms": median(samples["step_restarted"]),
+        "step_p99_ms": percentile(samples["step_restarted"], 0.99),
+        "pipeline_p50_ms": median(samples["run_resumed"]),
+        "pipeline_p99_ms": percentile(samples["run_resumed"], 0.99),
+    }
+
+
 async def bare(count: int, delay_s: float) -> float:
     """The same graph as bare coroutines: seconds for `count` runs at once."""
 
@@ -111,6 +157,13 @@ async def bare(count: int, delay_s: float) -> float:
     return time.perf_counter() - started
 
 
+IN_THE_TREE: dict[str, Callable[[Kernel, int, str], Awaitable[dict[str, float]]]] = {
+    "sequential": sequential,
+    "at_once": at_once,
+    "recovery": recovery,
+}
+
+
 async def one(what: str, count: int) -> dict[str, float]:
     """One measurement in this process."""
     if what == "bare_sequential":
@@ -119,26 +172,34 @@ async def one(what: str, count: int) -> dict[str, float]:
         return {"seconds": await bare(count, WAIT_S)}
     with tempfile.TemporaryDirectory() as directory:
         kernel = await node(Path(directory))
-        measure_it = sequential if what == "sequential" else at_once
-        figures = await measure_it(kernel, count, directory)
+        settle_heap()  # as the daemon does when it is ready
+        figures = await IN_THE_TREE[what](kernel, count, directory)
         await kernel.shutdown()
     return figures
 
 
-def repeated(what: str, count: int) -> dict[str, float]:
+def repeated(what: str, full: int, scale: Scale) -> dict[str, float]:
     """Runs one measurement a few times, each in a fresh process, and returns the medians (of failures: the most)."""
-    rounds = [in_fresh_process("bench.engine", what, str(count)) for _ in range(ROUNDS)]
+    count = str(scale.count(full))
+    rounds = [in_fresh_process("bench.engine", what, count) for _ in range(scale.rounds(ROUNDS))]
     return {
         key: max(each[key] for each in rounds) if key == "failed" else median([each[key] for each in rounds])
         for key in rounds[0]
     }
 
 
-def measure() -> dict[str, Any]:
+def measure(scale: Scale) -> dict[str, Any]:
     """Returns the engine's figures and those of bare coroutines."""
     return {
-        "evopipe": {**repeated("sequential", 300), "at_once_5000": repeated("at_once", 5_000)},
-        "bare_asyncio": {**repeated("bare_sequential", 1_000), "at_once_5000": repeated("bare_at_once", 5_000)},
+        "evopipe": {
+            **repeated("sequential", 300, scale),
+            "at_once_5000": repeated("at_once", 5_000, scale),
+            "recovery": repeated("recovery", 200, scale),
+        },
+        "bare_asyncio": {
+            **repeated("bare_sequential", 1_000, scale),
+            "at_once_5000": repeated("bare_at_once", 5_000, scale),
+        },
     }
 
 
@@ -146,4 +207,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         print(json.dumps(asyncio.run(one(sys.argv[1], int(sys.argv[2])))), flush=True)
     else:
-        print(json.dumps(measure(), indent=2))
+        print(json.dumps(measure(Scale()), indent=2))

@@ -7,8 +7,24 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of the full work is done: `share` is more than 0 and at most 1."""
+
+    share: float = 1.0
+
+    def count(self, full: int) -> int:
+        """How often something is done, at least once."""
+        return max(1, int(full * self.share))
+
+    def rounds(self, full: int) -> int:
+        """How often a measurement is repeated for its median: once when it is only a look."""
+        return full if self.share == 1.0 else 1
 
 
 def percentile(samples: Sequence[float], share: float) -> float:

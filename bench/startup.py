@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.figures import median, resident_kb
+from bench.figures import Scale, median, resident_kb
 from runtime.demo.home import Home, temporary_home
 
-EVOPIPE = str(Path(sys.executable).with_name("evopipe"))
+_SCRIPT = Path(sys.executable).with_name("evopipe")
+#: As a user calls it; in an environment into which nothing was installed, the module behind it.
+EVOPIPE = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "runtime.cli"]
 HELP_ROUNDS = 15
 UP_ROUNDS = 3
 DEADLINE_S = 60.0
@@ -30,30 +32,30 @@ def seconds_of(command: list[str], home: Home) -> float:
 
 def one_node(home: Home) -> dict[str, float]:
     """Starts a node, takes its memory while it idles, stops it."""
-    up_s = seconds_of([EVOPIPE, "up", "--detach"], home)
+    up_s = seconds_of([*EVOPIPE, "up", "--detach"], home)
     status = subprocess.run(
-        [EVOPIPE, "status", "--json"],
+        [*EVOPIPE, "status", "--json"],
         check=True,
         capture_output=True,
         timeout=DEADLINE_S,
         env=dict(home.environ),
     )
     idle_mb = resident_kb(int(json.loads(status.stdout)["pid"])) / 1024
-    down_s = seconds_of([EVOPIPE, "down"], home)
+    down_s = seconds_of([*EVOPIPE, "down"], home)
     return {"up_until_ready_s": up_s, "idle_rss_mb": idle_mb, "down_s": down_s}
 
 
-def measure() -> dict[str, Any]:
+def measure(scale: Scale) -> dict[str, Any]:
     """Returns medians, in seconds and MB."""
     with temporary_home() as home:
-        seconds_of([EVOPIPE, "--help"], home)  # compiles what is not compiled yet
-        helps = [seconds_of([EVOPIPE, "--help"], home) for _ in range(HELP_ROUNDS)]
-        bare = [seconds_of([sys.executable, "-c", "pass"], home) for _ in range(HELP_ROUNDS)]
+        seconds_of([*EVOPIPE, "--help"], home)  # compiles what is not compiled yet
+        helps = [seconds_of([*EVOPIPE, "--help"], home) for _ in range(scale.count(HELP_ROUNDS))]
+        bare = [seconds_of([sys.executable, "-c", "pass"], home) for _ in range(scale.count(HELP_ROUNDS))]
         try:
-            nodes = [one_node(home) for _ in range(UP_ROUNDS)]
+            nodes = [one_node(home) for _ in range(scale.rounds(UP_ROUNDS))]
         finally:
             subprocess.run(
-                [EVOPIPE, "down", "--now"],
+                [*EVOPIPE, "down", "--now"],
                 check=False,
                 capture_output=True,
                 timeout=DEADLINE_S,
@@ -67,4 +69,4 @@ def measure() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(), indent=2))
+    print(json.dumps(measure(Scale()), indent=2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 
@@ -48,11 +48,18 @@ def at(report: Mapping[str, Any], path: str) -> float | None:
     return float(found) if isinstance(found, int | float) else None
 
 
-def lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """One line per target whose figure the report holds."""
+def verdicts(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each target whose figure the report holds, with what was found and whether it is met (None: less was done)."""
     for target in TARGETS:
         found = at(report, target.path)
-        if found is None:
-            continue
-        word = "ok    " if target.kept(found) else "MISSED"
-        yield f"{word} {target.path:<40} {found:>12,.3f} {target.unit:<5} ({target.bound} {target.value:g})"
+        if found is not None:
+            full = report.get("scale", 1.0) == 1.0  # less work than the target speaks of is judged by nobody
+            yield {**asdict(target), "found": found, "met": target.kept(found) if full else None}
+
+
+def lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """The verdicts as text, one a line."""
+    for each in verdicts(report):
+        word = {True: "met   ", False: "MISSED", None: "seen  "}[each["met"]]
+        bound = f"({each['bound']} {each['value']:g})"
+        yield f"{word} {each['path']:<40} {each['found']:>12,.3f} {each['unit']:<5} {bound}"

@@ -13,12 +13,15 @@ from actors.kernel import (
     ActorExited,
     ChildRestarted,
     Crashed,
+    ErrorUnheard,
     EventBus,
     LoopBlocked,
     MailboxOverflowed,
     SupervisorEscalated,
 )
+from actors.killswitch import KillStateUnsaved, SwitchArmed, SwitchTriggered, UnknownTriggerFile
 from actors.runs.events import RunEvent
+from pipelines.guardrails import Switch
 
 _log = structlog.stdlib.get_logger("evopipe.tree")
 _RUN_WORDS = frozenset(
@@ -50,10 +53,24 @@ def _write(event: object) -> None:
             _log.error("actor_abandoned", actor=str(ref))
         case LoopBlocked():
             _log.warning("loop_blocked", lag_s=round(event.lag_s, 3), where=event.where)
+        case ErrorUnheard(ref, error):
+            _log.warning("error_unheard", actor=str(ref), error=f"{type(error).__name__}: {error}")
         case MailboxOverflowed(ref, policy):
             _log.warning("mailbox_full", actor=str(ref), policy=policy)
+        case SwitchTriggered(switch):
+            _log.warning("kill_switch_triggered", switch=_what(switch), who=switch.who, reason=switch.reason)
+        case SwitchArmed(switch, reason, who):
+            _log.warning("kill_switch_armed", switch=_what(switch), who=who, reason=reason)
+        case KillStateUnsaved(problem):
+            _log.error("kill_switch_state_unsaved", problem=problem)
+        case UnknownTriggerFile(path):
+            _log.warning("kill_switch_file_unknown", path=path, expected="node, pipeline.<name> or provider.<name>")
         case RunEvent() if event.kind in _RUN_WORDS:
             level = logging.WARNING if event.kind in ("run_failed", "run_paused") else logging.INFO
             _log.log(level, event.kind, run=event.run_id)
         case _:
             return
+
+
+def _what(switch: Switch) -> str:
+    return f"{switch.level} {switch.name}".rstrip()

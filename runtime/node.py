@@ -26,6 +26,8 @@ from supervisors import Supervisor, snapshot
 from supervisors.tree import NodeParts, node_tree
 
 STOP_WAIT_S = 8.0
+# Handed to their actors when these start.
+LIMITS_HELD = ("concurrent_runs", "connections", "request_timeout_s")
 
 _log = logging.getLogger("evopipe.node")
 
@@ -78,18 +80,23 @@ class Node:
             detach()
 
     async def reload(self, settings: Settings) -> None:
-        """Takes over what can change while the node runs: the limits of requests and draining, and logging.
+        """Takes over what can change in a running node: `workspace`, `limits.request_bytes`, `limits.drain_s`, logging.
 
-        Providers, routes, paths and ports need a restart; what differs there is said in the log.
+        All else needs a restart; what differs there is said in the log.
         """
         fixed = [
             name
             for name in ("state_dir", "socket_path", "metrics", "providers", "routes", "journal")
             if getattr(settings, name) != getattr(self.settings, name)
         ]
-        if fixed:
-            _log.warning("these settings changed and need a restart to take effect: %s", ", ".join(fixed))
-        keep = {name: getattr(self.settings, name) for name in fixed}
+        held = [name for name in LIMITS_HELD if getattr(settings.limits, name) != getattr(self.settings.limits, name)]
+        if fixed or held:
+            named = [*fixed, *(f"limits.{name}" for name in held)]
+            _log.warning("these settings changed and need a restart to take effect: %s", ", ".join(named))
+        keep: dict[str, object] = {name: getattr(self.settings, name) for name in fixed}
+        keep["limits"] = settings.limits.model_copy(
+            update={name: getattr(self.settings.limits, name) for name in LIMITS_HELD}
+        )
         self.settings = settings.model_copy(update=keep)
 
     async def trigger_node_switch(self, reason: str, who: str) -> None:

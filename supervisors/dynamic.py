@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from actors.kernel import (
     KernelError,
     MaxChildren,
     NotFound,
+    Reply,
     Shutdown,
     StartChild,
     StartError,
@@ -28,8 +29,9 @@ from actors.kernel import (
 )
 from supervisors.backoff import Backoff
 from supervisors.intensity import RestartWindow
-from supervisors.spec_rules import check_options, check_spec
-from supervisors.stopping import stop_children
+from supervisors.spec_rules import check_max_children, check_options, check_spec
+from supervisors.starting import start_error
+from supervisors.stopping import ask_to_end, stop_children
 from supervisors.strategy import should_restart
 
 
@@ -69,6 +71,7 @@ class DynamicSupervisor(Actor):
     ) -> None:
         super().__init__()
         check_options("one_for_one", "never", max_restarts, max_seconds)
+        check_max_children(max_children)
         self._max_children = max_children
         self._backoff = backoff
         self._window = RestartWindow(max_restarts, max_seconds)
@@ -76,16 +79,13 @@ class DynamicSupervisor(Actor):
         self._waiting: set[_Child] = set()  # being started or restarted: they hold a place but have no live ref
         self._ending = False
 
-    async def on_stop(self) -> None:
+    def on_stop(self) -> Any:
+        """Plain when there is no child to wait for."""
         self._ending = True
-        self._waiting.clear()
-        children = list(self._by_ref.values())
+        children = (*self._by_ref.values(), *self._waiting)
         self._by_ref.clear()
-        await stop_children(
-            self.kernel,
-            self.ref,
-            [(c.ref, c.spec.effective_shutdown) for c in children if c.ref is not None],
-        )
+        self._waiting.clear()
+        return self._stopping(children) if any(c.ref is not None for c in children) else None
 
     def on_receive(self, message: Any) -> Any:
         match message:
@@ -96,7 +96,7 @@ class DynamicSupervisor(Actor):
             case _Restart(child, reason):
                 self._restart_now(child, reason)
             case TerminateChild(child):
-                return self.defer(self._terminate(child))
+                return self._terminate(child)
             case WhichChildren():
                 return self._which()
             case CountChildren():
@@ -114,28 +114,40 @@ class DynamicSupervisor(Actor):
         child = _Child(spec)
         self._waiting.add(child)
         try:
-            pending = self._begin(child)
+            cell = self._begin(child)
         except KernelError:
             self._waiting.discard(child)
             raise
-        return self._started(child) if pending is None else self.defer(self._add_slowly(child, pending))
+        if cell is None:
+            return self._started(child)
+        # Not deferred: a caller that gives up must not leave half a child behind. As in OTP the child stays.
+        self.spawn_task(self._add_slowly(child, cell, self.later()))
+        return None
 
-    async def _add_slowly(self, child: _Child, pending: Coroutine[Any, Any, None]) -> ActorRef[Any] | None:
+    async def _add_slowly(self, child: _Child, cell: Any, reply: Reply) -> None:
         try:
-            await pending
-        except BaseException:
+            await self.kernel.finish_start(cell, child.spec.start_timeout_s)
+        except StartError as error:
             self._waiting.discard(child)
-            raise
-        return self._started(child)
+            reply.fail(error)
+        else:
+            reply.set(self._started(child))
 
-    def _begin(self, child: _Child) -> Coroutine[Any, Any, None] | None:
+    def _begin(self, child: _Child) -> Any:
+        """Starts a child; the control block whose start is still to be finished, or None."""
         spec = child.spec
         cell, starting = self.kernel.create(
-            spec.actor_class, spec.args, spec.kwargs, name=spec.name, link_to=self.ref, parent=self.ref
+            spec.actor_class,
+            spec.args,
+            spec.kwargs,
+            name=spec.name,
+            link_to=self.ref,
+            parent=self.ref,
+            passivate_after_s=spec.passivate_after_s,
         )
         cell.restarts = child.restarts
         child.ref = cell.ref
-        return self.kernel.finish_start(cell, spec.start_timeout_s) if starting else None
+        return cell if starting else None
 
     def _started(self, child: _Child) -> ActorRef[Any] | None:
         self._waiting.discard(child)
@@ -152,7 +164,7 @@ class DynamicSupervisor(Actor):
 
     def _child_ended(self, message: Exit) -> None:
         child = self._by_ref.pop(message.sender, None)
-        if child is None or self._ending:
+        if child is None or self._ending or not child.wanted:
             return
         child.ref = None
         if should_restart(child.spec.restart, message.reason):
@@ -167,28 +179,36 @@ class DynamicSupervisor(Actor):
             self._restart_now(child, reason)
 
     def _restart_now(self, child: _Child, reason: ExitReason) -> None:
-        if self._ending or child not in self._waiting:
+        if self._ending or not child.wanted:
             return
         if not self._window.admit(self.kernel.clock.now()):
             self._escalate(child, reason)
             return
         try:
-            pending = self._begin(child)
-        except StartError as error:
-            self.tell_after(0.0, _Restart(child, error.reason))
+            cell = self._begin(child)
+        except KernelError as error:
+            self._try_again(child, start_error(child.spec.id, error))
             return
-        if pending is None:
+        if cell is None:
             self._restarted(child, reason)
         else:
-            self.spawn_task(self._restart_slowly(child, pending, reason))
+            self.spawn_task(self._restart_slowly(child, cell, reason))
 
-    async def _restart_slowly(self, child: _Child, pending: Coroutine[Any, Any, None], reason: ExitReason) -> None:
+    async def _restart_slowly(self, child: _Child, cell: Any, reason: ExitReason) -> None:
         try:
-            await pending
+            await self.kernel.finish_start(cell, child.spec.start_timeout_s)
         except StartError as error:
+            self._try_again(child, error)
+        else:
+            self._restarted(child, reason)
+
+    def _try_again(self, child: _Child, error: StartError) -> None:
+        """A restart that failed comes to its turn again behind what waits already, and counts again."""
+        child.ref = None
+        if child.wanted:
             self.tell_after(0.0, _Restart(child, error.reason))
-            return
-        self._restarted(child, reason)
+        else:
+            self._waiting.discard(child)
 
     def _restarted(self, child: _Child, reason: ExitReason) -> None:
         if self._started(child) is not None:
@@ -207,17 +227,44 @@ class DynamicSupervisor(Actor):
 
     # ---- children ------------------------------------------------------------------------------------------
 
-    async def _terminate(self, which: str | ActorRef[Any]) -> None:
-        found = [c for c in (*self._by_ref.values(), *self._waiting) if which in (c.spec.id, c.ref)]
+    def _terminate(self, which: str | ActorRef[Any]) -> None:
+        found = self._find(which)
         if not found:
             raise NotFound(which)
+        slow: list[_Child] = []
         for child in found:
             child.wanted = False
-            self._waiting.discard(child)
             ref = child.ref
-            if ref is not None:
-                self._by_ref.pop(ref, None)
-                await stop_children(self.kernel, self.ref, [(ref, child.spec.effective_shutdown)])
+            if ref is None or ask_to_end(self.kernel, self.ref, ref, child.spec.effective_shutdown):
+                self._drop(child)
+            else:
+                slow.append(child)
+        if slow:
+            self.spawn_task(self._end_slowly(slow, self.later()))
+
+    async def _end_slowly(self, children: list[_Child], reply: Reply) -> None:
+        """They keep their places until they have ended."""
+        await self._stopping(children)
+        for child in children:
+            self._drop(child)
+        reply.set(None)
+
+    def _stopping(self, children: Iterable[_Child]) -> Coroutine[Any, Any, None]:
+        return stop_children(
+            self.kernel, self.ref, [(c.ref, c.spec.effective_shutdown) for c in children if c.ref is not None]
+        )
+
+    def _drop(self, child: _Child) -> None:
+        self._waiting.discard(child)
+        if child.ref is not None:
+            self._by_ref.pop(child.ref, None)
+
+    def _find(self, which: str | ActorRef[Any]) -> list[_Child]:
+        if not isinstance(which, ActorRef):
+            return [c for c in (*self._by_ref.values(), *self._waiting) if c.spec.id == which]
+        cell = which.resolve()
+        live = None if cell is None else self._by_ref.get(cell.ref)
+        return [live] if live is not None else [c for c in self._waiting if cell is not None and c.ref is cell.ref]
 
     def _which(self) -> tuple[ChildInfo, ...]:
         live = [ChildInfo(c.spec.id, c.ref, c.spec.type, c.restarts) for c in self._by_ref.values()]

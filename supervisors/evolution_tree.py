@@ -1,10 +1,12 @@
 """The small tree of one evolution: its organisms' supervisor and its chamber.
 
-    evolution.<id> (one_for_all, transient)
+    evolution.<id> (one_for_all, temporary)
     ├─ evolution.<id>.organisms (dynamic)   one Organism per genome at work; temporary
     └─ evolution.<id>.chamber               the BreedingChamber; its normal end ends this tree
 
-The ledger is the truth, so both may start anew together and go on where it ends.
+The ledger is the truth, so both may start anew together and go on where it ends. A tree that gives up is not restarted:
+an evolution that crashes at the same place every time would take the floor it stands on along, and then the node. The
+BreedingDesk, which watches the tree, ends that evolution as failed.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from actors.evolution import Evolve, breeding_chamber_spec, organisms_name
+from actors.evolution import Evolve, breeding_chamber_spec, organisms_name, tree_name
 from actors.kernel import ActorRef, ChildSpec
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.supervisor import Supervisor
@@ -46,8 +48,8 @@ def chamber_tree(
                 "max_seconds": 60.0,
                 "auto_shutdown": "any_significant",
             },
-            name=f"evolution.{evolution_id}",
-            restart="transient",
+            name=tree_name(evolution_id),
+            restart="temporary",
             type="supervisor",
         )
 

@@ -17,11 +17,14 @@ class RestartWindow:
     def __init__(self, max_restarts: int = 3, max_seconds: float = 5.0) -> None:
         self.max_restarts = max_restarts
         self.max_seconds = max_seconds
-        self._times: deque[float] = deque()
+        self._times: deque[float] | None = None  # most supervisors never restart anything
 
     def admit(self, now_s: float) -> bool:
         """Records a restart at `now_s`; False when it is one too many."""
-        while self._times and now_s - self._times[0] >= self.max_seconds:
-            self._times.popleft()
-        self._times.append(now_s)
-        return len(self._times) <= self.max_restarts
+        times = self._times
+        if times is None:
+            times = self._times = deque()
+        while times and now_s - times[0] >= self.max_seconds:
+            times.popleft()
+        times.append(now_s)
+        return len(times) <= self.max_restarts

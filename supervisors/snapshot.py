@@ -23,7 +23,7 @@ def snapshot(kernel: Kernel) -> list[dict[str, Any]]:
             "name": cell.name or str(cell),
             "id": cell.id,
             "class": cell.actor_class.__name__,
-            "status": cell.status,
+            "status": "asleep" if cell.status == "running" and cell.actor is None else cell.status,
             "restarts": cell.restarts,
             "mailbox": cell.mailbox_length(),
             "uptime_s": round(now - cell.started_at, 3) if cell.status == "running" else 0.0,

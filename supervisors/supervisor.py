@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from actors.kernel import (
     ChildRunning,
     ChildSpec,
     CountChildren,
+    Crashed,
     DeleteChild,
     Exit,
     ExitReason,
@@ -34,8 +35,12 @@ from actors.kernel import (
 from supervisors.backoff import Backoff
 from supervisors.intensity import RestartWindow
 from supervisors.spec_rules import check_options, check_spec, check_specs
-from supervisors.stopping import stop_children
+from supervisors.starting import start_error
+from supervisors.stopping import ask_to_end, ends_within, stop_children
 from supervisors.strategy import AutoShutdown, Strategy, affected, should_restart
+
+#: How long a start waits for an ending actor that still holds the child's name.
+NAME_WAIT_S = 10.0
 
 
 @dataclass(slots=True)
@@ -52,6 +57,7 @@ class _Restart:
 
     child_id: str
     reason: ExitReason
+    attempt: int
 
 
 class Supervisor(Actor):
@@ -86,32 +92,57 @@ class Supervisor(Actor):
         self._children: dict[str, _Child] = {spec.id: _Child(spec) for spec in children}
         self._ending = False
 
-    async def on_start(self) -> None:
-        started: list[str] = []
-        for child_id, child in self._children.items():
+    def on_start(self) -> Any:
+        """Plain as long as no child's start has to be waited for: a small tree is up within one turn."""
+        children = iter(self._children.values())
+        for child in children:
             try:
-                await self._start(child)
-            except StartError:
-                await self._end(started[::-1])
-                raise
-            started.append(child_id)
+                pending = self._begin(child)
+            except KernelError as error:
+                return self._undo_start(start_error(f"{self}/{child.spec.id}", error))
+            if pending is not None:
+                return self._start_slowly(child, pending, children)
+        return None
 
-    async def on_stop(self) -> None:
-        self._ending = True
+    async def _start_slowly(
+        self, child: _Child, pending: Coroutine[Any, Any, None], children: Iterator[_Child]
+    ) -> None:
+        starting = child
+        try:
+            await pending
+            for starting in children:
+                await self._start(starting)
+        except KernelError as error:
+            await self._undo_start(start_error(f"{self}/{starting.spec.id}", error))
+
+    async def _undo_start(self, error: StartError) -> None:
         await self._end(list(self._children)[::-1])
+        raise error from error.__cause__
 
-    async def on_receive(self, message: Any) -> Any:
+    def on_stop(self) -> Any:
+        """Plain as long as every child ends at once when it is told to."""
+        self._ending = True
+        for child in reversed(self._children.values()):
+            child.restarting = False
+            ref = child.ref
+            if ref is not None and not ask_to_end(self.kernel, self.ref, ref, child.spec.effective_shutdown):
+                return self._end(list(self._children)[::-1])  # the last ones have ended, this one is waited for
+            child.ref = None
+        return None
+
+    def on_receive(self, message: Any) -> Any:
+        """A coroutine only for what has to wait, so that a child's end costs no task."""
         match message:
             case Exit():
-                await self._child_ended(message)
+                return self._child_ended(message)
             case _Restart():
-                await self._restart_due(message)
+                return self._restart_due(message)
             case StartChild(spec):
-                return await self._add(spec)
+                return self._add(spec)
             case TerminateChild(child):
-                return await self._terminate(child)
+                return self._terminate(child)
             case RestartChild(child_id):
-                return await self._start_again(child_id)
+                return self._start_again(child_id)
             case DeleteChild(child_id):
                 return self._delete(child_id)
             case WhichChildren():
@@ -120,35 +151,34 @@ class Supervisor(Actor):
                 return self._count()
             case _:
                 return super().on_receive(message)
-        return None
 
     # ---- failures ------------------------------------------------------------------------------------------
 
-    async def _child_ended(self, message: Exit) -> None:
+    def _child_ended(self, message: Exit) -> Coroutine[Any, Any, None] | None:
         child = next((c for c in self._children.values() if c.ref is message.sender), None)
         if child is None or self._ending:
-            return
+            return None
         child.ref = None
         if should_restart(child.spec.restart, message.reason):
-            await self._restart(child, message.reason)
-            return
+            return self._restart(child, message.reason)
         if child.spec.restart == "temporary":
             del self._children[child.spec.id]
         if child.spec.significant:
             self._consider_auto_shutdown(child, message.reason)
+        return None
 
     async def _restart(self, child: _Child, reason: ExitReason) -> None:
         child.restarts += 1
         child.restarting = True
         if self._backoff is not None:
             delay_s = self._backoff.delay_s(child.restarts, self.kernel.rng)
-            self.tell_after(delay_s, _Restart(child.spec.id, reason))
+            self.tell_after(delay_s, _Restart(child.spec.id, reason, child.restarts))
         else:
             await self._restart_now(child, reason)
 
     async def _restart_due(self, due: _Restart) -> None:
         child = self._children.get(due.child_id)
-        if child is not None and child.restarting and not self._ending:
+        if child is not None and child.restarting and child.restarts == due.attempt and not self._ending:
             await self._restart_now(child, due.reason)
 
     async def _restart_now(self, child: _Child, reason: ExitReason) -> None:
@@ -156,7 +186,7 @@ class Supervisor(Actor):
             self._escalate(child, reason)
             return
         ids = affected(self._strategy, list(self._children), child.spec.id)
-        await self._end([i for i in reversed(ids) if i != child.spec.id])
+        await self._end(ids[::-1])
         for child_id in ids:
             sibling = self._children.get(child_id)
             if sibling is None or sibling.ref is not None:
@@ -166,9 +196,10 @@ class Supervisor(Actor):
                 continue
             try:
                 await self._start(sibling)
-            except StartError as error:
+            except KernelError as error:
                 sibling.restarting = True
-                self.tell_after(0.0, _Restart(child_id, error.reason))
+                failure = start_error(f"{self}/{child_id}", error)
+                self.tell_after(0.0, _Restart(child_id, failure.reason, sibling.restarts))
                 return
             self.kernel.events.publish(ChildRestarted(str(self), child_id, reason))
 
@@ -196,24 +227,51 @@ class Supervisor(Actor):
     # ---- children ------------------------------------------------------------------------------------------
 
     async def _start(self, child: _Child) -> None:
-        spec = child.spec
+        pending = self._begin(child)
+        if pending is not None:
+            await pending
+
+    def _begin(self, child: _Child) -> Coroutine[Any, Any, None] | None:
+        """Starts a child; what is left to be waited for, if its init waits. Raises `StartError`, as that does."""
+        spec, ref = child.spec, self.ref
+        former = None if spec.name is None else self.kernel.registry.find(spec.name)
+        if former is not None and former.reason is not None:
+            return self._start_after(former.ref, child)
         try:
-            ref = await self.kernel.spawn(
+            cell, starting = self.kernel.create(
                 spec.actor_class,
-                *spec.args,
+                spec.args,
+                spec.kwargs,
                 name=spec.name,
-                link_to=self.ref,
-                parent=self.ref,
-                start_timeout_s=spec.start_timeout_s,
-                **spec.kwargs,
+                link_to=ref,
+                parent=ref,
+                passivate_after_s=spec.passivate_after_s,
             )
         except StartError as error:
             raise StartError(f"{self}/{spec.id}", error.reason) from error
+        cell.restarts = child.restarts
+        if starting:
+            return self._finish_start(child, cell)
+        self._started(child, cell.ref)
+        return None
+
+    async def _start_after(self, former: ActorRef[Any], child: _Child) -> None:
+        """The name still belongs to one that is ending: what is left of a tree that was killed from above."""
+        if not await ends_within(self.kernel, former, NAME_WAIT_S):
+            late = TimeoutError(f"{former} has not ended within {NAME_WAIT_S:g} s and holds the name")
+            raise StartError(f"{self}/{child.spec.id}", Crashed(late))
+        await self._start(child)
+
+    async def _finish_start(self, child: _Child, cell: Any) -> None:
+        try:
+            await self.kernel.finish_start(cell, child.spec.start_timeout_s)
+        except StartError as error:
+            raise StartError(f"{self}/{child.spec.id}", error.reason) from error
+        self._started(child, cell.ref)
+
+    def _started(self, child: _Child, ref: ActorRef[Any]) -> None:
         child.restarting = False
         child.ref = ref if ref.is_alive() else None
-        cell = ref.resolve()
-        if cell is not None:
-            cell.restarts = child.restarts
 
     async def _end(self, ids: Sequence[str]) -> None:
         for child_id in ids:

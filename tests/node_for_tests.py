@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -39,6 +40,19 @@ class Command:
             command, capture_output=True, text=True, timeout=60, check=False, cwd=self.home, env=self.env
         )
 
+    def end(self) -> None:
+        """Kills the node if one runs, whatever state it is in: who holds the lock is known from the lock alone."""
+        lock = self.socket.with_name("evopipe.sock.lock")
+        if not lock.exists():
+            return
+        with lock.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = int(file.read())
+                os.kill(pid, signal.SIGKILL)
+                wait_gone(pid)
+
     def status(self) -> dict[str, Any]:
         return json.loads(self("status", "--json").stdout)
 
@@ -51,9 +65,7 @@ def node_home() -> Generator[Command]:
         try:
             yield command
         finally:
-            lock = command.socket.with_name("evopipe.sock.lock")
-            if command("status").returncode == 0:
-                os.kill(int(lock.read_text(encoding="utf-8")), signal.SIGKILL)
+            command.end()
 
 
 def wait_gone(pid: int) -> None:

@@ -25,7 +25,7 @@ from actors.evolution.messages import (
     Unsampled,
 )
 from actors.evolution.organism import Organism
-from actors.evolution.specs import breeding_chamber_spec, chamber_name, organisms_name
+from actors.evolution.specs import breeding_chamber_spec, chamber_name, organisms_name, tree_name
 
 __all__ = [
     "OFFLINE_ROUTES",
@@ -52,4 +52,5 @@ __all__ = [
     "breeding_chamber_spec",
     "chamber_name",
     "organisms_name",
+    "tree_name",
 ]

@@ -8,26 +8,25 @@ at a time and sixteen give the same ledger.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from actors.evolution import ledger
+from actors.evolution.brood import Brood
 from actors.evolution.errors import LedgerError
+from actors.evolution.gathering import Gathering
 from actors.evolution.messages import (
-    Cull,
-    Evaluate,
+    CallOff,
     EvolutionState,
     EvolutionStatus,
     Evolve,
     Sampled,
     Unsampled,
 )
-from actors.evolution.organism import Organism
 from actors.evolution.progress import Progress, advanced, best_text, ended, habits_of, opening, replayed, state_of
-from actors.kernel import Actor, ActorRef, ChildSpec, Down, KernelError, MonitorRef, StartChild
+from actors.kernel import Actor, ActorRef, Down, KernelError
 from pipelines.genetics import (
-    Genome,
     Materials,
     Measurement,
     Observation,
@@ -38,7 +37,6 @@ from pipelines.genetics import (
     random_of,
 )
 
-START_TIMEOUT_S = 30.0
 MAX_TRIES = 5
 FIRST_RETRY_S = 0.5
 _FOUNDER_RUNS = 2
@@ -54,23 +52,6 @@ class _TryAgain:
     genome_id: str
 
 
-@dataclass(slots=True)
-class _Gathering:
-    """A generation under way: what is still to be run and what has been seen."""
-
-    plan: Plan
-    waiting: list[Measurement]
-    running: dict[str, Measurement] = field(default_factory=dict[str, Measurement])
-    seen: dict[tuple[str, int], Observation] = field(default_factory=dict[tuple[str, int], Observation])
-    tries: dict[str, int] = field(default_factory=dict[str, int])
-
-    def missing(self, measurement: Measurement) -> tuple[int, ...]:
-        """The samples of a measurement that have not come yet."""
-        genome = measurement.genome
-        first = genome.fitness.n
-        return tuple(i for i in range(first, first + measurement.runs) if (genome.id, i) not in self.seen)
-
-
 class BreedingChamber(Actor):
     """Runs one evolution from its ledger's last generation to its end, then ends itself normally.
 
@@ -78,7 +59,8 @@ class BreedingChamber(Actor):
     generation is synced to the ledger before the next begins, so a restart repeats at most one, with the same runs.
     What stops runs in general (no dispatcher, no room) is tried again and then fails the evolution: it is not
     held against a genome. A ledger that cannot be written fails the evolution too. Tells "breeding" its state and
-    publishes it after each generation.
+    publishes it after each generation. When it ends itself no run of its organisms is left behind; killed, it leaves
+    them running for its successor.
     """
 
     def __init__(
@@ -97,14 +79,11 @@ class BreedingChamber(Actor):
         self._order = order
         self._directory = Path(directory)
         self._ledger = self._directory / ledger.LEDGER_FILE
-        self._organisms = organisms
+        self._brood = Brood(evolution_id, order, self._workspace, organisms, run_timeout_s)
         self._providers = providers
         self._max_parallel = max_parallel
-        self._run_timeout_s = run_timeout_s
         self._progress = Progress()
-        self._gathering: _Gathering | None = None
-        self._living: dict[str, ActorRef[Any]] = {}
-        self._watched: dict[MonitorRef, str] = {}
+        self._gathering: Gathering | None = None
 
     def on_start(self) -> None:
         self.ref.tell(_Begin())
@@ -120,7 +99,10 @@ class BreedingChamber(Actor):
             case _TryAgain(genome_id):
                 await self._dispatch_again(genome_id)
             case Down(monitor, _, reason):
-                await self._mourn(self._watched.pop(monitor, ""), str(reason))
+                await self._mourn(self._brood.ended(monitor), str(reason))
+            case CallOff():
+                self._gathering = None
+                self._brood.call_off()
             case _:
                 return super().on_receive(message)
         return None
@@ -151,7 +133,7 @@ class BreedingChamber(Actor):
             reason = f"the budget of {self._order.budget_requests} requests is used up" if used_up else None
             await self._end("succeeded", reason)
             return
-        self._gathering = _Gathering(plan, list(plan.measurements))
+        self._gathering = Gathering.of(plan)
         await self._dispatch()
 
     def _plan(self) -> Plan | None:
@@ -169,7 +151,7 @@ class BreedingChamber(Actor):
             number, progress.alive, habits_of(order), share, rng, materials=materials, known=progress.known
         )
 
-    async def _close_generation(self, gathered: _Gathering) -> None:
+    async def _close_generation(self, gathered: Gathering) -> None:
         self._gathering = None
         progress = self._progress
         if progress.generation < 0:
@@ -177,12 +159,13 @@ class BreedingChamber(Actor):
         self._progress = advanced(progress, gathered.plan, gathered.seen, self._order)
         if not await self._write():
             return
-        self._cull()
+        self._brood.cull(self, (genome.id for genome in self._progress.alive))
         self._tell_state()
         await self._next_generation()
 
     async def _end(self, status: EvolutionStatus, reason: str | None) -> None:
         self._gathering = None
+        self._brood.call_off()
         self._progress = ended(self._progress, status, reason)
         if await self._write():
             self._tell_state()
@@ -201,6 +184,7 @@ class BreedingChamber(Actor):
 
     def _end_unwritten(self, reason: str) -> None:
         self._gathering = None
+        self._brood.call_off()
         self._progress = ended(self._progress, "failed", reason)
         self._tell_state()
         self.stop()
@@ -208,59 +192,36 @@ class BreedingChamber(Actor):
     # ---- organisms ----------------------------------------------------------------------------------------
 
     async def _dispatch(self) -> None:
-        gathering = self._gathering
-        while gathering is not None and gathering.waiting and len(gathering.running) < self._max_parallel:
-            measurement = gathering.waiting.pop(0)
-            gathering.running[measurement.genome.id] = measurement
+        while self._gathering is not None:
+            measurement = self._gathering.next_up(self._max_parallel)
+            if measurement is None:
+                return
             await self._set_running(measurement)
 
     async def _set_running(self, measurement: Measurement) -> None:
         gathering = self._gathering
         if gathering is None:
             return
+        genome = measurement.genome
         try:
-            organism = self._living.get(measurement.genome.id) or await self._bring_to_life(measurement.genome)
-            organism.tell(Evaluate(gathering.missing(measurement)))
+            await self._brood.evaluate(self, genome, gathering.missing(measurement))
         except KernelError as error:
-            await self._retry(measurement.genome.id, f"{type(error).__name__}: {error}", final=False)
-
-    async def _bring_to_life(self, genome: Genome) -> ActorRef[Any]:
-        spec = ChildSpec(
-            id=genome.id,
-            actor_class=Organism,
-            args=(self._id, genome, self.ref),
-            kwargs={
-                "inputs": self._order.inputs,
-                "provider_routes": self._order.provider_routes,
-                "workspace": self._workspace,
-                "run_timeout_s": self._run_timeout_s,
-            },
-            restart="temporary",
-        )
-        organism: ActorRef[Any] = await self._organisms.call(StartChild(spec), timeout_s=START_TIMEOUT_S)
-        self._living[genome.id] = organism
-        self._watched[self.monitor(organism)] = genome.id
-        return organism
+            await self._retry(genome.id, f"{type(error).__name__}: {error}", final=False)
 
     async def _take(self, genome_id: str, index: int, observation: Observation) -> None:
         gathering = self._gathering
-        if gathering is None or genome_id not in gathering.running:
+        if gathering is None or not gathering.take(genome_id, index, observation):
             return
-        measurement = gathering.running[genome_id]
-        gathering.seen.setdefault((genome_id, index), observation)
-        if gathering.missing(measurement):
-            return
-        del gathering.running[genome_id]
-        if gathering.waiting:
-            await self._dispatch()
-        elif not gathering.running:
+        if gathering.complete:
             await self._close_generation(gathering)
+        else:
+            await self._dispatch()
 
     async def _retry(self, genome_id: str, reason: str, *, final: bool) -> None:
         gathering = self._gathering
         if gathering is None or genome_id not in gathering.running:
             return
-        tries = gathering.tries[genome_id] = gathering.tries.get(genome_id, 0) + 1
+        tries = gathering.failed_try(genome_id)
         if final:
             await self._end("stopped", reason)
         elif tries >= MAX_TRIES:
@@ -273,19 +234,9 @@ class BreedingChamber(Actor):
         if gathering is not None and genome_id in gathering.running:
             await self._set_running(gathering.running[genome_id])
 
-    async def _mourn(self, genome_id: str, reason: str) -> None:
-        self._living.pop(genome_id, None)
-        await self._retry(genome_id, f"its organism ended: {reason}", final=False)
-
-    def _cull(self) -> None:
-        kept = {genome.id for genome in self._progress.alive}
-        for genome_id in [each for each in self._living if each not in kept]:
-            organism = self._living.pop(genome_id)
-            for monitor in [m for m, watched in self._watched.items() if watched == genome_id]:
-                self.demonitor(monitor)
-                del self._watched[monitor]
-            if organism.is_alive():
-                organism.tell(Cull())
+    async def _mourn(self, genome_id: str | None, reason: str) -> None:
+        if genome_id is not None:
+            await self._retry(genome_id, f"its organism ended: {reason}", final=False)
 
     # ---- what it tells ------------------------------------------------------------------------------------
 

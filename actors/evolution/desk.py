@@ -5,13 +5,12 @@ node left unfinished.
 from __future__ import annotations
 
 import asyncio
-import re
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from actors.evolution import ledger
 from actors.evolution.errors import (
     EvolutionError,
     EvolutionNotStartedError,
@@ -21,24 +20,31 @@ from actors.evolution.errors import (
     NoSuchEvolutionError,
     TooManyEvolutionsError,
 )
+from actors.evolution.limits import check_order
 from actors.evolution.messages import (
     ENDED,
     AwaitEvolution,
+    CallOff,
     CancelEvolution,
     EvolutionState,
+    EvolutionStatus,
     Evolve,
     GetEvolution,
     ListEvolutions,
 )
-from actors.evolution.names import chamber_name
-from actors.evolution.progress import Progress, replayed, state_of
+from actors.evolution.names import chamber_name, tree_name
+from actors.evolution.progress import Progress, state_of
+from actors.evolution.shelf import Shelf
 from actors.kernel import (
     Actor,
+    ActorDeadError,
     ActorRef,
+    CallTimeout,
     ChildSpec,
     Down,
     KernelError,
     MonitorRef,
+    NotFound,
     Reply,
     StartChild,
     TerminateChild,
@@ -46,9 +52,9 @@ from actors.kernel import (
 from pipelines.language import LanguageError, resolve_inputs
 
 START_TIMEOUT_S = 30.0
+CALL_OFF_TIMEOUT_S = 2.0
 LOST_AFTER_S = 2.0
 MAX_KNOWN = 200
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class BreedingDesk(Actor):
         supervisor: str = "evolution",
     ) -> None:
         super().__init__()
-        self._root = Path(state_dir) / "evolution"
+        self._shelf = Shelf(Path(state_dir) / "evolution")
         self._chamber_child_spec = chamber_child_spec
         self._max_live = max_live
         self._supervisor = supervisor
@@ -102,7 +108,7 @@ class BreedingDesk(Actor):
         self._watched: dict[MonitorRef, str] = {}
 
     async def on_start(self) -> None:
-        found = await asyncio.to_thread(_ledgers, self._root)
+        found = await asyncio.to_thread(self._shelf.newest, MAX_KNOWN)
         unfinished: list[tuple[str, Evolve]] = []
         for state, order in found:
             self._states[state.evolution_id] = state
@@ -129,7 +135,7 @@ class BreedingDesk(Actor):
                 evolution_id = self._watched.pop(monitor, "")
                 self.tell_after(LOST_AFTER_S, _IsItLost(evolution_id, str(reason)))
             case _IsItLost(evolution_id, reason):
-                self._look_for(evolution_id, reason)
+                await self._look_for(evolution_id, reason)
             case _Overdue(waiter, evolution_id, timeout_s):
                 self._give_up(waiter, evolution_id, timeout_s)
             case _GoOn(orders):
@@ -141,7 +147,7 @@ class BreedingDesk(Actor):
     # ---- orders -------------------------------------------------------------------------------------------
 
     async def _evolve(self, order: Evolve) -> str:
-        _check(order)
+        check_order(order)
         resolve_inputs(order.pipeline, order.inputs)
         live = sum(state.status not in ENDED for state in self._states.values())
         if live >= self._max_live:
@@ -153,7 +159,7 @@ class BreedingDesk(Actor):
         return evolution_id
 
     async def _start(self, evolution_id: str, order: Evolve) -> None:
-        directory = self._root / evolution_id
+        directory = self._shelf.directory(evolution_id)
         spec = self._chamber_child_spec(evolution_id, order, directory)
         self._states.setdefault(evolution_id, state_of(evolution_id, order, Progress(), str(directory)))
         try:
@@ -166,9 +172,10 @@ class BreedingDesk(Actor):
 
     async def _go_on(self, orders: tuple[tuple[str, Evolve], ...]) -> None:
         for evolution_id, order in orders:
-            chamber = self.kernel.registry.whereis(chamber_name(evolution_id))
-            if chamber is not None:
-                self._watched[self.monitor(chamber)] = evolution_id
+            # The whole tree and not its chamber, which may be in the middle of a restart.
+            tree = self.kernel.registry.whereis(tree_name(evolution_id))
+            if tree is not None:
+                self._watched[self.monitor(tree)] = evolution_id
                 continue
             known = self._states[evolution_id]
             try:
@@ -181,13 +188,26 @@ class BreedingDesk(Actor):
         if state.status in ENDED:
             return state
         try:
+            await self._call_off(evolution_id)
             await self.kernel.ref(self._supervisor).call(TerminateChild(evolution_id), timeout_s=START_TIMEOUT_S)
-            line = {"kind": "ended", "status": "cancelled", "reason": "cancelled"}
-            await asyncio.to_thread(ledger.append, self._root / evolution_id / ledger.LEDGER_FILE, [line])
+        except NotFound:
+            pass  # it has ended in this moment; its ledger says how
         except KernelError as error:
             raise EvolutionError(f"evolution {evolution_id!r} could not be ended: {error}") from error
-        self._learn(replace(state, status="cancelled", reason="cancelled"))
+        await self._close(evolution_id, "cancelled", "cancelled")
         return self._known(evolution_id)
+
+    async def _call_off(self, evolution_id: str) -> None:
+        """Has the runs in flight cancelled. Without a chamber to do it they end by their own time limits."""
+        chamber = self.kernel.registry.whereis(chamber_name(evolution_id))
+        if chamber is not None:
+            with contextlib.suppress(ActorDeadError, CallTimeout):
+                await chamber.call(CallOff(), timeout_s=CALL_OFF_TIMEOUT_S)
+
+    async def _close(self, evolution_id: str, status: EvolutionStatus, reason: str) -> None:
+        """Writes the end of an evolution whose chamber is gone, so that the next node does not go on with it."""
+        kept = await asyncio.to_thread(self._shelf.end, evolution_id, status, reason)
+        self._learn(kept or replace(self._known(evolution_id), status=status, reason=reason))
 
     # ---- what is known ------------------------------------------------------------------------------------
 
@@ -221,15 +241,19 @@ class BreedingDesk(Actor):
             waiting.remove(waiter)
             waiter.fail(EvolutionStillRunningError(f"{evolution_id!r} did not end within {timeout_s:g} s and goes on"))
 
-    def _look_for(self, evolution_id: str, reason: str) -> None:
+    async def _look_for(self, evolution_id: str, reason: str) -> None:
         state = self._states.get(evolution_id)
         if state is None or state.status in ENDED:
             return
-        chamber: ActorRef[Any] | None = self.kernel.registry.whereis(chamber_name(evolution_id))
-        if chamber is not None:
-            self._watched[self.monitor(chamber)] = evolution_id
+        tree: ActorRef[Any] | None = self.kernel.registry.whereis(tree_name(evolution_id))
+        if tree is not None:
+            self._watched[self.monitor(tree)] = evolution_id
             return
-        self._learn(replace(state, status="failed", reason=f"its chamber is gone: {reason}"))
+        why = f"its chamber is gone: {reason}"
+        try:
+            await self._close(evolution_id, "failed", why)
+        except LedgerError:
+            self._learn(replace(state, status="failed", reason=why))
 
     def _forget_the_oldest(self) -> None:
         for evolution_id, state in list(self._states.items()):
@@ -237,36 +261,3 @@ class BreedingDesk(Actor):
                 return
             if state.status in ENDED:
                 del self._states[evolution_id]
-
-
-def _check(order: Evolve) -> None:
-    limits = {
-        "generations": (order.generations, 1, 1000),
-        "population": (order.population, 2, 1000),
-        "budget_requests": (order.budget_requests, 1, 1_000_000),
-    }
-    for name, (value, low, high) in limits.items():
-        if not low <= value <= high:
-            raise InvalidOrderError(f"{name} must be between {low} and {high}, got {value}")
-    if order.evolution_id is not None and not _ID.fullmatch(order.evolution_id):
-        raise InvalidOrderError(f"the id {order.evolution_id!r} must be letters, digits, '_', '.', '-', at most 64")
-
-
-def _ledgers(root: Path) -> list[tuple[EvolutionState, Evolve | None]]:
-    """The newest evolutions on the disk, oldest first. One that cannot be read is known as failed."""
-    try:
-        directories = [entry for entry in root.iterdir() if (entry / ledger.LEDGER_FILE).exists()]
-    except (FileNotFoundError, NotADirectoryError):
-        # Nothing was ever kept here; a place that cannot be used is told when an evolution wants to write.
-        return []
-    newest = sorted(directories, key=lambda each: (each / ledger.LEDGER_FILE).stat().st_mtime)[-MAX_KNOWN:]
-    return [_read(directory) for directory in newest]
-
-
-def _read(directory: Path) -> tuple[EvolutionState, Evolve | None]:
-    try:
-        evolution_id, order, progress = replayed(ledger.read(directory / ledger.LEDGER_FILE))
-    except LedgerError as error:
-        unreadable = EvolutionState(directory.name, "", "failed", 0, 0, directory=str(directory), reason=str(error))
-        return unreadable, None
-    return state_of(evolution_id, order, progress, str(directory)), order

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,12 +43,19 @@ def read(path: Path) -> list[dict[str, Any]]:
 def recover(path: Path) -> list[dict[str, Any]]:
     """`read`, and cuts off a torn end, so that the next append follows a committed line."""
     lines, length = _committed(path)
-    if lines and length < path.stat().st_size:
-        try:
+    try:
+        if length < path.stat().st_size:
             os.truncate(path, length)
-        except OSError as error:
-            raise LedgerError(f"{path}: {error}") from error
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LedgerError(f"{path}: {error}") from error
     return lines
+
+
+def has_ended(lines: Sequence[Line]) -> bool:
+    """Whether these lines tell an evolution's end."""
+    return any(line["kind"] == "ended" for line in lines)
 
 
 def write_best(directory: Path, text: str) -> None:

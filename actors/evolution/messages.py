@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from pydantic import JsonValue
 
+from actors.kernel import Shutdown
 from pipelines.genetics import Observation, Weights
 from pipelines.language import Pipeline
 
@@ -121,3 +122,14 @@ class Unsampled:
 @dataclass(frozen=True, slots=True)
 class Cull:
     """To an organism: your place is taken; end."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOff:
+    """To a chamber: nobody wants this evolution any more. Ends its organisms with their runs -> None; the chamber
+    begins nothing more and waits to be terminated."""
+
+
+CALLED_OFF: Final = Shutdown("the evolution was called off")
+"""The exit reason with which an organism takes its run in flight along. After any other end its successor goes on
+with that run."""

@@ -1,6 +1,8 @@
 """One genome alive: it runs itself when told to, and tells its chamber what came of it.
 
-It holds nothing that the ledger does not, so that it may die at any time.
+It holds nothing that the ledger does not, so that it may die at any time. The run it has in flight then goes on: a
+sample has one run, under a name of its own, and the next organism of the genome waits for the same one. A run that died
+with its organism would cost twice, and count against a genome that has done nothing wrong.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from actors.evolution.messages import Cull, Evaluate, Sampled, Unsampled
+from actors.evolution.messages import CALLED_OFF, Cull, Evaluate, Sampled, Unsampled
 from actors.journal import JournalError
 from actors.kernel import Actor, ActorRef, Down, KernelError
 from actors.runs.errors import KillSwitchedError, RunError, RunStillRunningError
@@ -27,8 +29,8 @@ REPLY_MARGIN_S = 5.0
 class Organism(Actor):
     """Answers `Evaluate` with one `Sampled` a run (or `Unsampled`, and the rest is not tried) and ends on `Cull`.
 
-    A run that takes longer than `run_timeout_s` is cancelled and counts as failed. When the organism ends, its run in
-    flight is cancelled. It is `temporary`: its chamber notices and starts another.
+    A run that takes longer than `run_timeout_s` is cancelled and counts as failed. When the organism ends because the
+    evolution was called off, its run in flight is cancelled. It is `temporary`: its chamber notices and starts another.
     """
 
     def __init__(
@@ -51,10 +53,15 @@ class Organism(Actor):
         self._workspace = workspace
         self._run_timeout_s = run_timeout_s
         self._pipeline = rerouted(genome.pipeline, provider_routes)
+        self._in_flight: str | None = None
 
     def on_start(self) -> None:
         # A monitor and not a link: the chamber's end is this organism's too, but not the other way round.
         self.monitor(self._chamber)
+
+    def on_stop(self) -> None:
+        if self.exit_reason == CALLED_OFF and self._in_flight is not None:
+            self._cancel(self._in_flight)
 
     def on_receive(self, message: Any) -> Any:
         match message:
@@ -85,18 +92,18 @@ class Organism(Actor):
     async def _run_once(self, index: int) -> Observation:
         runs = self.kernel.ref("runs")
         # The same sample is the same run, so that an evolution that goes on after a crash does not pay twice.
-        run_id = f"{self._evolution_id}-{self._genome.id[:16]}-{index}"
-        ended = False
+        run_id = self._in_flight = f"{self._evolution_id}-{self._genome.id[:16]}-{index}"
+        timeout_s = self._run_timeout_s
         try:
-            run_id = await runs.call(SubmitRun(self._request(run_id)), timeout_s=SUBMIT_TIMEOUT_S)
-            timeout_s = self._run_timeout_s
+            run_id = self._in_flight = await runs.call(SubmitRun(self._request(run_id)), timeout_s=SUBMIT_TIMEOUT_S)
             outcome: RunOutcome = await runs.call(AwaitRun(run_id, timeout_s), timeout_s=timeout_s + REPLY_MARGIN_S)
-            ended = outcome.status != "paused"
         except RunStillRunningError:
-            return Observation("timeout", {}, {})
-        finally:
-            if not ended:
-                self._cancel(run_id)
+            self._cancel(run_id)
+            # As its journal will have it, should the same sample be looked at again.
+            return Observation("cancelled", {}, {})
+        if outcome.status == "paused":
+            self._cancel(run_id)
+        self._in_flight = None
         return Observation(outcome.status, outcome.results, outcome.outputs)
 
     def _request(self, run_id: str) -> RunRequest:

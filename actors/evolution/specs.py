@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.evolution.chamber import BreedingChamber
 from actors.evolution.messages import Evolve
-from actors.evolution.names import chamber_name, organisms_name
+from actors.evolution.names import chamber_name, organisms_name, tree_name
 from actors.kernel import ActorRef, ChildSpec
 
 
@@ -37,4 +37,4 @@ def breeding_chamber_spec(
     )
 
 
-__all__ = ["breeding_chamber_spec", "chamber_name", "organisms_name"]
+__all__ = ["breeding_chamber_spec", "chamber_name", "organisms_name", "tree_name"]

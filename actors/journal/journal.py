@@ -18,7 +18,7 @@ from typing import Any
 
 from actors.journal.errors import JournalBusyError, JournalError, JournalUnavailableError
 from actors.journal.memory import MemoryStore
-from actors.journal.records import CloseRun, OpenRun, RecordStep, Write
+from actors.journal.records import WRITES, Write
 from actors.journal.store import JournalPlace, JournalStore
 from actors.journal.writer import Batch, Read, StoreWriter, answer
 from actors.kernel import Actor, ActorRef, CallTimeout, Reply
@@ -77,7 +77,7 @@ class Journal(Actor):
         if store is None:
             self._enqueue(message)
             return None
-        if isinstance(message, OpenRun | RecordStep | CloseRun):
+        if isinstance(message, WRITES):
             at = self.kernel.clock.wall()
             if isinstance(store, MemoryStore):
                 return store.write(message, at)

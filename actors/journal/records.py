@@ -103,5 +103,6 @@ class RunSummary:
 
 
 Write = OpenRun | RecordStep | CloseRun
+WRITES = (OpenRun, RecordStep, CloseRun)
 WriteReply = tuple[str, bool] | StepRecord | str
 """What `OpenRun`, `RecordStep` and `CloseRun` reply, in this order."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from actors.journal.errors import JournalSchemaError
+from actors.journal.errors import JournalSchemaError, JournalUnavailableError
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -42,6 +42,7 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
+HIGHEST_PLAUSIBLE = 100_000  # beyond it no newer evopipe wrote the number, but damage did
 _VERSIONS = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at REAL NOT NULL) STRICT"
 
 
@@ -49,11 +50,18 @@ def migrate(connection: sqlite3.Connection, at: float, path: str, migrations: Se
     """Brings the file to the newest version and returns that version.
 
     Each step is one transaction with its row in `schema_version`, so that a crash in the middle leaves the
-    version before. Raises `JournalSchemaError` when the file is newer than `migrations`.
+    version before. Raises `JournalSchemaError` when the file is newer than `migrations`, `JournalUnavailableError`
+    when its version is none that anybody wrote.
     """
     connection.execute(_VERSIONS)
     row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
     version: int = row[0] or 0
+    if not 0 <= version <= HIGHEST_PLAUSIBLE:
+        raise JournalUnavailableError(
+            f"the database is corrupt (it claims the schema version {version})",
+            path=path,
+            fix="restore it from a backup, or move it aside: the node then starts with an empty journal",
+        )
     if version > len(migrations):
         raise JournalSchemaError(
             f"the journal has schema version {version}, this evopipe knows versions up to {len(migrations)}",

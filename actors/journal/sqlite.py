@@ -28,6 +28,7 @@ from actors.journal.schema import migrate
 Found = TypeVar("Found")
 
 _LOCK_WAIT_S = 5.0
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class SqliteFile:
 class SqliteStore:
     """A `JournalStore` on one connection, to be used from the thread that made it.
 
-    After a failure it reopens the file at the next use, so a disk that has space again (or a file that was
-    put back) is used without a restart.
+    After a failure it reopens the file at the next use, so a file that was put back is used without a restart;
+    after one for want of room it goes on reading, and writes again once there is room.
     """
 
     def __init__(self, place: SqliteFile) -> None:
@@ -75,7 +76,7 @@ class SqliteStore:
             ]
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._abandon()
+            self._recover(error)
             raise explain(error, self._path) from error
         return replies
 
@@ -112,6 +113,19 @@ class SqliteStore:
         if self._connection is None:
             self._connection = _connect(self._place)
         return self._connection
+
+    def _recover(self, error: sqlite3.Error) -> None:
+        """Undoes a transaction that failed. The connection is kept where only room was missing: opening the file again
+        takes room, too, so without it nothing could even be read until the disk has space."""
+        connection = self._connection
+        if connection is None or getattr(error, "sqlite_errorcode", None) not in _NO_ROOM:
+            self._abandon()
+            return
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._abandon()
 
     def _abandon(self) -> None:
         connection, self._connection = self._connection, None

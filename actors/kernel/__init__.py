@@ -1,9 +1,12 @@
 """The actor kernel: actors, mailboxes, exits, links, monitors, names, timers. The only place that imports pykka.
 
-exits, errors, messages, events, child   values clock, timers, future                    time and waiting cell
-one actor's control block and its turn links                                    how an actor ends and who hears of
-it ref, registry                            how others reach it actor, blocking, watchdog                what users
-subclass, and the loop's guard kernel                                   starts actors and gives them turns
+exits, errors, messages, events, child   values
+clock, timers, deadlines, future         time and waiting
+cell, owned                              one actor's control block and its turn; its tasks and owed replies
+init, links, dormancy                    how an actor starts, ends and who hears of it, and sleeps
+ref, registry                            how others reach it
+actor, blocking, watchdog                what users subclass, and the loop's guard
+kernel                                   starts actors and gives them turns
 """
 
 from actors.kernel.actor import Actor, Reply
@@ -42,6 +45,7 @@ from actors.kernel.events import (
     ActorStarted,
     CallTimedOut,
     ChildRestarted,
+    ErrorUnheard,
     EventBus,
     LoopBlocked,
     MailboxOverflowed,
@@ -81,6 +85,7 @@ __all__ = [
     "Deferred",
     "DeleteChild",
     "Down",
+    "ErrorUnheard",
     "EventBus",
     "Exit",
     "ExitReason",

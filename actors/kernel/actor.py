@@ -17,10 +17,12 @@ import pykka
 import pykka.messages
 
 from actors.kernel import links
+from actors.kernel.dormancy import Dormancy
 from actors.kernel.errors import KernelError
 from actors.kernel.exits import ExitReason
 from actors.kernel.future import ActorFuture
 from actors.kernel.messages import Deferred, MonitorRef, ReplyTo, settle, settle_error
+from actors.kernel.owned import forget_reply, own, take_reply
 from actors.kernel.timers import IdleTimer, Timer
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class Reply:
         kernel = self._cell.kernel
         if threading.get_ident() == kernel.thread_id:
             answer(self._to, content)
-            self._cell.forget_pending(self._to)
+            forget_reply(self._cell, self._to)
         else:
             kernel.call_soon_threadsafe(answer, self._to, content)
 
@@ -72,7 +74,9 @@ class Actor(pykka.Actor):
     mailbox_limit: ClassVar[int] = 10_000
     #: What happens to one more: `reject` tells the sender, `drop_oldest` is for telemetry.
     mailbox_policy: ClassVar[Literal["reject", "drop_oldest"]] = "reject"
-    #: Exceptions that answer the caller without ending the actor.
+    #: Exceptions that are answers and not crashes: the caller gets them, the actor lives. That does not depend on how
+    #: the message came: when it was told, the error is published as `ErrorUnheard`, because nobody waits for it. From
+    #: a timer's message, an `Exit` or a `Down`, or from `spawn_task` they are crashes like any other: nobody asked.
     expected_errors: ClassVar[tuple[type[Exception], ...]] = ()
     #: Receive exits of linked actors as `Exit` messages instead of sharing their fate.
     trap_exit: ClassVar[bool] = False
@@ -100,6 +104,13 @@ class Actor(pykka.Actor):
 
     def on_stop(self) -> Any:
         """Runs at the end, plain or async, except after a kill. An exception here becomes the exit reason."""
+
+    def on_passivate(self) -> Any:
+        """Runs before an idle actor whose child spec has `passivate_after_s` is put to sleep: write down what the next
+        one must know. Plain or async; does what `on_stop` does unless overridden, with `exit_reason` None. The object
+        is dropped afterwards; the next message makes a new one, from `__init__` and `on_start`.
+        """
+        return self.on_stop()
 
     # ---- who and where -------------------------------------------------------------------------------------
 
@@ -146,11 +157,13 @@ class Actor(pykka.Actor):
 
     def later(self) -> Reply:
         """Takes the current message's reply out of the handler's hands, to be set from any later message."""
-        return Reply(self._cell, self._cell.take_reply())
+        return Reply(self._cell, take_reply(self._cell))
 
     def spawn_task(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Runs `work` beside the handlers, owned by this actor; an exception in it ends the actor."""
-        return self._cell.own(work, None)
+        """Runs `work` beside the handlers, owned by this actor; an exception in it ends the actor. `cancel()` on the
+        task ends it quietly.
+        """
+        return own(self._cell, work, None)
 
     # ---- timers, links, monitors ---------------------------------------------------------------------------
 
@@ -167,17 +180,19 @@ class Actor(pykka.Actor):
         anew. A second call replaces the first; `idle_s` of 0 ends it.
         """
         cell = self._cell
+        timer = IdleTimer(cell, idle_s, message) if idle_s > 0 else None
+        if isinstance(cell.idle, Dormancy):
+            cell.idle.set_own(timer)
+            return
         if cell.idle is not None:
             cell.idle.cancel()
-            cell.idle = None
-        if idle_s > 0:
-            cell.idle = IdleTimer(cell, idle_s, message)
+        cell.idle = timer
 
     def link(self, other: ActorRef[Any]) -> None:
-        """Shares fate with `other`: an abnormal end of one ends both."""
-        target = other.resolve()
-        if target is not None:
-            links.link(self._cell, target)
+        """Shares fate with `other`: an abnormal end of one ends both. One who is not there ends this actor at once
+        with `NoProcess`, or is an `Exit` message to one that traps exits.
+        """
+        links.link(self._cell, self._there_or_dead(other))
 
     def unlink(self, other: ActorRef[Any]) -> None:
         """Ends the sharing; no late signal arrives afterwards."""
@@ -187,10 +202,10 @@ class Actor(pykka.Actor):
 
     def monitor(self, other: ActorRef[Any]) -> MonitorRef:
         """Asks for one `Down` message when `other` ends (at once when it is dead)."""
-        target = other.resolve()
-        if target is None:
-            target = self.kernel.dead_cell(str(other))
-        return links.monitor(self._cell, target)
+        return links.monitor(self._cell, self._there_or_dead(other))
+
+    def _there_or_dead(self, other: ActorRef[Any]) -> Cell:
+        return other.resolve() or self.kernel.dead_cell(str(other))
 
     def demonitor(self, monitor: MonitorRef, *, flush: bool = True) -> None:
         """Ends a monitor; with `flush` a queued `Down` of it goes too."""
@@ -215,6 +230,11 @@ class Actor(pykka.Actor):
     def stop_hook(self) -> Any:
         """What the kernel runs at the end, or None when there is nothing to run."""
         return None if type(self).on_stop is Actor.on_stop else self.on_stop
+
+    def passivate_hook(self) -> Any:
+        """What the kernel runs before it drops an idle actor, or None when there is nothing to run."""
+        plain = type(self).on_passivate is Actor.on_passivate and type(self).on_stop is Actor.on_stop
+        return None if plain else self.on_passivate
 
     def release(self) -> None:
         """Runs last of all, after a kill too: gives back what is not the kernel's, such as a thread. Must not wait."""

@@ -53,6 +53,10 @@ class BlockingActor(Actor):
             return None
         return lambda: self._on_thread(self.on_stop)
 
+    def passivate_hook(self) -> Any:
+        hook = super().passivate_hook()
+        return None if hook is None else lambda: self._on_thread(hook)
+
     def on_release(self) -> None:
         """Override to give back what the thread holds (a file, a connection). Runs on the thread as its very last work,
         however the actor ended, killed included; then after whatever code the kill cut off, if that ever returns. What
@@ -71,7 +75,7 @@ class BlockingActor(Actor):
     def _let_go(self) -> None:
         try:
             self.on_release()
-        except BaseException:  # the thread ends now, and pykka would stop every actor for a BaseException
+        except BaseException:  # noqa: BLE001 - the thread ends now, and pykka would stop every actor for a BaseException
             _log.exception("%s could not give back what it held", type(self).__name__)
 
     async def _on_thread(self, code: Callable[[], Any]) -> Any:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import threading
 from collections import deque
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from actors.kernel import links
-from actors.kernel.errors import ActorDeadError, KernelClosedError, MailboxFull
-from actors.kernel.events import MailboxOverflowed
+from actors.kernel.dormancy import NOTHING, SLEEP, Dormancy
+from actors.kernel.errors import ActorDeadError, MailboxFull
+from actors.kernel.events import ErrorUnheard, MailboxOverflowed
 from actors.kernel.exits import Crashed, ExitReason, Normal
 from actors.kernel.messages import (
     Call,
@@ -30,6 +29,7 @@ from actors.kernel.messages import (
     settle,
     settle_error,
 )
+from actors.kernel.owned import own, transportable
 from actors.kernel.timers import IdleTimer, Timer, TimerFired
 
 if TYPE_CHECKING:
@@ -39,13 +39,12 @@ if TYPE_CHECKING:
 
 Status = Literal["starting", "running", "exiting", "dead"]
 
-#: The actor whose handler runs in this context, for calls that must know their caller.
-current_cell: contextvars.ContextVar[Cell | None] = contextvars.ContextVar("current_cell", default=None)
-#: Whether that context is the handler itself (which blocks its actor) and not one of its deferred tasks.
-in_handler: contextvars.ContextVar[bool] = contextvars.ContextVar("in_handler", default=False)
+#: The actor that is blocked by its handler in this context, for calls that must know their caller. None in tasks that
+#: an actor runs beside its handlers.
+handling_cell: contextvars.ContextVar[Cell | None] = contextvars.ContextVar("handling_cell", default=None)
 
 _TURN = 64  # messages one actor may take before others get their turn
-_MISSING: Any = object()
+_NOT_TOLD = frozenset({Call, Exit, Down, TimerFired, StopRequest})  # everything else came by `tell`
 
 
 class Cell:
@@ -80,6 +79,7 @@ class Cell:
         "task",
         "terminator",
         "timers",
+        "told",
         "waiting_on",
         "watched_by",
         "watching",
@@ -103,6 +103,7 @@ class Cell:
         self.queue: deque[Any] | None = None
         self.system: deque[Any] | None = None
         self.call: Call | None = None
+        self.told = False
         self.task: asyncio.Task[None] | None = None
         self.terminator: asyncio.Task[None] | None = None
         self.waiting_on: Cell | None = None
@@ -110,7 +111,7 @@ class Cell:
         self.watched_by: dict[MonitorRef, Cell] | None = None
         self.watching: set[MonitorRef] | None = None
         self.timers: set[Timer] | None = None
-        self.idle: IdleTimer | None = None
+        self.idle: IdleTimer | Dormancy | None = None
         self.owned: set[asyncio.Task[Any]] | None = None
         self.pending: set[ReplyTo] | None = None
         self.stop_waiters: list[ReplyTo] | None = None
@@ -202,7 +203,7 @@ class Cell:
             else:
                 return None
             if budget == 0:
-                self._put_back(item)
+                self.put_back(item)
                 self.scheduled = True
                 kernel.ready(self)
                 return None
@@ -212,18 +213,20 @@ class Cell:
             try:
                 result = self._begin(item)
             except BaseException as error:  # noqa: BLE001 - an actor's crash is an exit reason, never its kernel's
-                self.fail(error)
+                self.fail(error, told=_is_told(item))
                 continue
             finally:
                 kernel.current = previous
-            if result is _MISSING:
+            if result is NOTHING:
                 continue
-            if isinstance(result, Coroutine):
+            # Asked of None, which most handlers answer, the abstract class would take longer than the whole turn.
+            if result is not None and isinstance(result, Coroutine):
+                self.told = _is_told(item)
                 return result  # pyright: ignore[reportUnknownVariableType]
             self.answer(result)
         return None
 
-    def _put_back(self, item: Any) -> None:
+    def put_back(self, item: Any) -> None:
         if isinstance(item, Exit | Down):
             if self.system is None:
                 self.system = deque()
@@ -234,28 +237,32 @@ class Cell:
             self.queue.appendleft(item)
 
     def _begin(self, item: Any) -> Any:
-        """Starts handling one item; `_MISSING` when there is nothing to answer."""
-        actor = self.actor
-        assert actor is not None
+        """Starts handling one item; `NOTHING` when there is nothing to answer."""
         if self.idle is not None:
             self.idle.touch(item)
+        actor = self.actor
+        if actor is None:
+            assert isinstance(self.idle, Dormancy)
+            return self.idle.wake(item)
         kind = item.__class__
         if kind is Call:
             if item.reply.cancelled():  # the caller is gone: nothing to do for nobody
-                return _MISSING
+                return NOTHING
             self.call = item
             return actor.receive(item.message)
         self.call = None
         if kind is TimerFired:
             if not item.timer.active:
-                return _MISSING
+                return NOTHING
             item.timer.delivered()
+            if item.timer.message is SLEEP and isinstance(self.idle, Dormancy):
+                return self.idle.fall_asleep()
             return actor.receive(item.timer.message)
         if kind is StopRequest:
             if item.waiter is not None:
                 self.add_stop_waiter(item.waiter)
             links.begin_exit(self, Normal())
-            return _MISSING
+            return NOTHING
         return actor.receive(item)
 
     async def _drive(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -269,7 +276,7 @@ class Cell:
                     return  # cancelled by our own exit: begin_exit has the reason
                 self.task = None
                 self.waiting_on = None
-                self.fail(error)
+                self.fail(error, told=self.told)
                 if self.reason is not None:
                     return
                 self.task = asyncio.current_task()
@@ -300,78 +307,23 @@ class Cell:
         """Delivers a handler's value to whoever waits for it."""
         call, self.call = self.call, None
         if result.__class__ is Deferred:
-            self.own(result.work, call.reply if call is not None else None)
+            own(self, result.work, call.reply if call is not None else None, told=call is None)
         elif call is not None:
             settle(call.reply, result)
 
-    def fail(self, error: BaseException) -> None:
-        """An exception left a handler: an expected error answers the caller, anything else is a crash."""
+    def fail(self, error: BaseException, *, told: bool = False) -> None:
+        """An exception left a handler: an expected error answers the caller, anything else is a crash.
+
+        `told`: somebody sent the message without waiting. Then an expected error is published and the actor lives too.
+        """
         call, self.call = self.call, None
         if call is not None:
             settle_error(call.reply, transportable(error))
-            if isinstance(error, self.actor_class.expected_errors):
-                return
-        links.begin_exit(self, Crashed(error))
-
-    def take_reply(self) -> ReplyTo | None:
-        """Takes the current call's reply for later; the handler's own value then goes nowhere."""
-        call, self.call = self.call, None
-        if call is None:
-            return None
-        self._remember_pending(call.reply)
-        call.reply.add_done_callback(self.forget_pending)
-        return call.reply
-
-    def _remember_pending(self, reply: ReplyTo) -> None:
-        if self.pending is None:
-            self.pending = set()
-        self.pending.add(reply)
-
-    def forget_pending(self, reply: Any) -> None:
-        """This reply was given, or its caller gave up. From any thread."""
-        if self.pending is not None:
-            self.pending.discard(reply)
-
-    def own(self, work: Coroutine[Any, Any, Any], reply: ReplyTo | None) -> asyncio.Task[Any]:
-        """Runs `work` as a task that dies with this actor; its value answers `reply`. A dead actor's is not begun."""
-        task = self.kernel.start_task(self._owned(work, reply), self, handler=False, inner=work)
-        if self.status == "dead":
-            task.cancel()
-            return task
-        if self.owned is None:
-            self.owned = set()
-        self.owned.add(task)
-        task.add_done_callback(self.owned.discard)
-        if reply is not None:
-            self._remember_pending(reply)
-            reply.add_done_callback(lambda done: self._caller_done(done, task))
-        return task
-
-    def _caller_done(self, reply: Any, task: asyncio.Task[Any]) -> None:
-        """Runs on whatever thread ended the reply: a caller on another thread gives up on its own one."""
-        self.forget_pending(reply)
-        if not reply.cancelled():
+        if (told or call is not None) and isinstance(error, self.actor_class.expected_errors):
+            if call is None:
+                self.kernel.events.publish(ErrorUnheard(self.ref, error))
             return
-        if threading.get_ident() == self.kernel.thread_id:
-            task.cancel()
-        else:
-            with suppress(KernelClosedError):  # then the task is gone as well
-                self.kernel.call_soon_threadsafe(task.cancel)
-
-    async def _owned(self, work: Coroutine[Any, Any, Any], reply: ReplyTo | None) -> None:
-        try:
-            value = await work
-        except BaseException as error:  # noqa: BLE001 - see _advance
-            given_up = reply is not None and reply.cancelled()
-            if self.reason is not None or (given_up and isinstance(error, asyncio.CancelledError)):
-                return
-            if reply is not None:
-                settle_error(reply, transportable(error))
-            if reply is None or not isinstance(error, self.actor_class.expected_errors):
-                links.begin_exit(self, Crashed(error))
-        else:
-            if reply is not None and self.status != "dead":
-                settle(reply, value)
+        links.begin_exit(self, Crashed(error))
 
     # ---- waiting for room and for the end ------------------------------------------------------------------
 
@@ -396,15 +348,8 @@ class Cell:
         self.stop_waiters.append(waiter)
 
 
-def transportable(error: BaseException) -> BaseException:
-    """What a future can carry: futures refuse StopIteration, and a cancellation would look like the caller's
-    own.
-    """
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    carried = ActorDeadError("the callee", Crashed(error))
-    carried.__cause__ = error
-    return carried
+def _is_told(item: Any) -> bool:
+    return item.__class__ not in _NOT_TOLD
 
 
 def _close_deferred(result: Any) -> None:

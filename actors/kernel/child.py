@@ -24,6 +24,7 @@ class ChildSpec:
 
     `shutdown` is seconds to wait after asking, `brutal_kill` or `infinity`; `None` takes OTP's default: 5 s for a
     worker, `infinity` for a supervisor. `start_timeout_s` bounds the child's init. `name` registers the child.
+    `passivate_after_s`: a worker idle for so many seconds sleeps until its next message (see `dormancy`).
     """
 
     id: str
@@ -36,6 +37,7 @@ class ChildSpec:
     type: ChildType = "worker"
     significant: bool = False
     start_timeout_s: float | None = None
+    passivate_after_s: float | None = None
 
     @property
     def effective_shutdown(self) -> ShutdownPolicy:

@@ -69,6 +69,14 @@ class MailboxOverflowed:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorUnheard:
+    """An expected error that a told message brought about: nobody waits for it, and the actor lives."""
+
+    ref: ActorRef[Any]
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
 class CallTimedOut:
     """A caller gave up waiting."""
 
@@ -108,7 +116,7 @@ class EventBus:
         for subscriber in self._subscribers:
             try:
                 subscriber(event)
-            except Exception as error:  # noqa: BLE001 - a listener's bug must not become the speaker's crash
+            except BaseException as error:  # noqa: BLE001 - a listener's bug must not become the speaker's crash
                 key = (id(subscriber), type(error))
                 if key not in self._reported:
                     self._reported.add(key)

@@ -16,13 +16,15 @@ from collections.abc import Coroutine, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from actors.kernel import links
-from actors.kernel.cell import Cell, current_cell, in_handler
+from actors.kernel import init, links
+from actors.kernel.cell import Cell, handling_cell
 from actors.kernel.clock import Clock, LoopClock
+from actors.kernel.deadlines import Deadlines
+from actors.kernel.dormancy import Dormancy
 from actors.kernel.errors import DeadlockError, KernelClosedError, StartError
 from actors.kernel.events import ActorStarted, EventBus
 from actors.kernel.exits import Crashed, ExitReason, NoProcess, Normal, Shutdown
-from actors.kernel.messages import IGNORE, Ignore, settle
+from actors.kernel.messages import IGNORE
 from actors.kernel.ref import ActorRef, NameRef
 from actors.kernel.registry import Registry
 
@@ -47,12 +49,15 @@ class Kernel:
         self.rng = rng or random.Random()
         self.registry = Registry()
         self.events = EventBus()
+        self.deadlines = Deadlines(self)
         self.current: Cell | None = None
         self.closed = False
         self._ids = itertools.count(1)
         self._cells: dict[int, Cell] = {}
         self._run_queue: deque[Cell] = deque()
         self._turn_asked = False
+        # Turns are taken in a context that belongs to nobody, or the actor that asked for one would outlive its end.
+        self._context = contextvars.copy_context()
         self._exits: deque[tuple[Cell, Cell, ExitReason]] = deque()
         self._working_off = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -76,15 +81,24 @@ class Kernel:
         link_to: ActorRef[Any] | None = None,
         parent: ActorRef[Any] | None = None,
         start_timeout_s: float | None = None,
+        passivate_after_s: float | None = None,
         **kwargs: Any,
     ) -> ActorRef[A]:
         """Starts an actor and returns its ref once `on_start` has finished.
 
         Raises `StartError` (with the exit reason) when init fails or does not finish in `start_timeout_s`,
         `NameTakenError` when the name is held. An actor that chose IGNORE comes back as a dead ref with reason
-        `Normal`.
+        `Normal`. Idle for `passivate_after_s` seconds, it sleeps until its next message (see `dormancy`).
         """
-        cell, starting = self.create(actor_class, args, kwargs, name=name, link_to=link_to, parent=parent)
+        cell, starting = self.create(
+            actor_class,
+            args,
+            kwargs,
+            name=name,
+            link_to=link_to,
+            parent=parent,
+            passivate_after_s=passivate_after_s,
+        )
         if starting:
             await self.finish_start(cell, start_timeout_s)
         return cell.ref
@@ -98,6 +112,7 @@ class Kernel:
         name: str | None,
         link_to: ActorRef[Any] | None,
         parent: ActorRef[Any] | None,
+        passivate_after_s: float | None = None,
     ) -> tuple[Cell, bool]:
         """The part of a start that needs no waiting. True: an async `on_start` runs now, and somebody must
         `finish_start`.
@@ -115,6 +130,8 @@ class Kernel:
             links.link(cell, target if target is not None else self.dead_cell(str(link_to)))
             if cell.reason is not None:
                 raise StartError(str(cell), cell.reason)
+        if passivate_after_s is not None:
+            cell.idle = Dormancy(cell, passivate_after_s, args, kwargs)
         previous, self.current = self.current, cell
         try:
             actor = actor_class.__new__(actor_class)
@@ -127,11 +144,11 @@ class Kernel:
             raise StartError(str(cell), Crashed(error)) from error
         finally:
             self.current = previous
-        if isinstance(result, Coroutine):
+        if result is not None and isinstance(result, Coroutine):
             if cell.reason is not None:  # it ended itself before its first await
                 result.close()
                 raise StartError(str(cell), cell.reason)
-            cell.task = self.start_task(_guarded(result), cell, handler=True, inner=result)  # pyright: ignore[reportUnknownArgumentType]
+            cell.task = self.start_task(init.guarded(result), cell, handler=True, inner=result)  # pyright: ignore[reportUnknownArgumentType]
             return cell, True
         self._started(cell, result)
         return cell, False
@@ -141,47 +158,16 @@ class Kernel:
 
         An init that outlives its deadline or a kill is cut off, and abandoned if it will not go.
         """
-        task = cell.task
-        deadline = None
-        if start_timeout_s is not None:
-            deadline = self.clock.call_later(start_timeout_s, _expire, cell, start_timeout_s)
-        try:
-            if task is not None and cell.reason is None:
-                await self._init_or_exit(cell, task)
-            if cell.reason is not None:
-                await cell.ref.wait_exit()
-        except asyncio.CancelledError:
-            links.begin_exit(cell, Shutdown("its start was called off"), brutal=True)
-            raise
-        finally:
-            if deadline is not None:
-                deadline.cancel()
-        if cell.reason is not None:
-            cause = cell.reason.exception if isinstance(cell.reason, Crashed) else None
-            raise StartError(str(cell), cell.reason) from cause
-        assert task is not None
-        cell.task = None
-        self._started(cell, _Failure(RuntimeError("init was cancelled")) if task.cancelled() else task.result())
-
-    async def _init_or_exit(self, cell: Cell, task: asyncio.Task[Any]) -> None:
-        """Returns when init is done, or when the actor has ended without it."""
-        over: asyncio.Future[Any] = self.loop.create_future()
-        task.add_done_callback(lambda _: settle(over, None))
-        cell.add_stop_waiter(over)
-        try:
-            await over
-        finally:
-            if cell.stop_waiters is not None and over in cell.stop_waiters:
-                cell.stop_waiters.remove(over)
+        self._started(cell, await init.wait_for(cell, start_timeout_s))
 
     def init_succeeded(self, task: asyncio.Task[Any]) -> bool:
         """Whether this finished `on_start` came to a good end."""
-        return task.done() and not task.cancelled() and not isinstance(task.result(), _Failure | Ignore)
+        return init.succeeded(task)
 
     def _started(self, cell: Cell, result: Any) -> None:
         if cell.reason is not None:  # a link's end reached it during init
             raise StartError(str(cell), cell.reason)
-        if isinstance(result, _Failure):
+        if isinstance(result, init.Failure):
             reason = Crashed(result.error)
             self._undo_start(cell, reason)
             raise StartError(str(cell), reason) from result.error
@@ -207,6 +193,8 @@ class Kernel:
 
     def spawn_blocking(self, actor_class: type[A], *args: Any, **kwargs: Any) -> ActorRef[A]:
         """`spawn` for other threads: blocks until the actor has started. Raises as `spawn` does."""
+        if self.loop.is_closed():
+            raise KernelClosedError("the event loop of this kernel is closed")
         if threading.get_ident() == self.thread_id:
             raise DeadlockError(("the event loop", "the event loop"), "use `await kernel.spawn(...)` on the loop")
         starting = asyncio.run_coroutine_threadsafe(self.spawn(actor_class, *args, **kwargs), self.loop)
@@ -256,7 +244,7 @@ class Kernel:
         self._run_queue.append(cell)
         if not self._turn_asked:
             self._turn_asked = True
-            self.loop.call_soon(self._take_turns)
+            self.loop.call_soon(self._take_turns, context=self._context)
 
     def _take_turns(self) -> None:
         queue = self._run_queue
@@ -265,7 +253,7 @@ class Kernel:
                 queue.popleft().take_turn()
         finally:
             if queue:
-                self.loop.call_soon(self._take_turns)
+                self.loop.call_soon(self._take_turns, context=self._context)
             else:
                 self._turn_asked = False
 
@@ -276,17 +264,20 @@ class Kernel:
         *,
         handler: bool,
         inner: Coroutine[Any, Any, Any] | None = None,
+        owned: set[asyncio.Task[Any]] | None = None,
     ) -> asyncio.Task[Any]:
         """Runs `work` as a task of `cell`. The kernel keeps it alive and knows whose it is.
 
-        `inner` is what `work` awaits first: it is closed when the task is cancelled before its first step.
+        `inner` is what `work` awaits first: it is closed when the task is cancelled before its first step. The task
+        leaves `owned` when it is done.
         """
         context = contextvars.copy_context()
-        context.run(current_cell.set, cell)
-        context.run(in_handler.set, handler)
+        caller = cell if handler else None
+        if handling_cell.get() is not caller:
+            context.run(handling_cell.set, caller)
         task = self.loop.create_task(work, context=context, name=str(cell))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard if inner is None else partial(_task_over, self._tasks, inner))
+        task.add_done_callback(partial(_task_over, self._tasks, inner, owned))
         return task
 
     def call_soon_threadsafe(self, callback: Any, *args: Any) -> None:
@@ -352,33 +343,17 @@ class Kernel:
                 await asyncio.wait(waiting, timeout=0.1)
 
 
-class _Failure:
-    """Carries a BaseException out of a start task, which asyncio would otherwise let stop the loop."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-async def _guarded(hook: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return await hook
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # noqa: BLE001 - see _Failure
-        return _Failure(error)
-
-
-def _task_over(tasks: set[asyncio.Task[Any]], inner: Coroutine[Any, Any, Any], task: asyncio.Task[Any]) -> None:
+def _task_over(
+    tasks: set[asyncio.Task[Any]],
+    inner: Coroutine[Any, Any, Any] | None,
+    owned: set[asyncio.Task[Any]] | None,
+    task: asyncio.Task[Any],
+) -> None:
     tasks.discard(task)
-    inner.close()
-
-
-def _expire(cell: Cell, start_timeout_s: float) -> None:
-    if cell.status == "starting":
-        late = TimeoutError(f"init did not finish within {start_timeout_s:g} s")
-        links.begin_exit(cell, Crashed(late), brutal=True)
+    if owned is not None:
+        owned.discard(task)
+    if inner is not None:
+        inner.close()
 
 
 def _nobody() -> type[Actor]:

@@ -8,7 +8,9 @@ are worked off from one queue, so a chain of ten thousand links needs no recursi
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, cast
 
 from actors.kernel.errors import ActorDeadError
 from actors.kernel.events import ActorAbandoned, ActorExited
@@ -16,7 +18,10 @@ from actors.kernel.exits import Crashed, ExitReason, Killed, NoProcess, Normal
 from actors.kernel.messages import Call, Down, Exit, MonitorRef, StopRequest, settle, settle_error
 
 if TYPE_CHECKING:
+    from actors.kernel.actor import Actor
     from actors.kernel.cell import Cell
+
+_log = logging.getLogger("evopipe.kernel")
 
 _PASSES_PER_CANCEL = 3
 _CANCELS_BEFORE_ABANDON = 50
@@ -50,6 +55,8 @@ def unlink(one: Cell, other: Cell) -> None:
 def monitor(watcher: Cell, target: Cell) -> MonitorRef:
     """Starts one monitor: exactly one `Down`, at once when the target is dead."""
     ref = MonitorRef(watcher, target)
+    if watcher.status == "dead":  # code that outlived its actor
+        return ref
     if target.status == "dead":
         watcher.push_system(Down(ref, target.ref, NoProcess()))
         return ref
@@ -113,15 +120,15 @@ def begin_exit(cell: Cell, reason: ExitReason, *, brutal: bool = False) -> None:
         if starting:  # one that traps exits finishes its init and then ends in order, as a gen_server does
             hook = _unless_init_failed(cell, hook)
     if cell.task is None and (not cell.owned or starting):
-        if hook is None:
+        result = None if hook is None else _run_plain_hook(cell, hook)
+        if result is None or not isinstance(result, Coroutine):
+            for task in tuple(cell.owned or ()):  # begun by an init that then ended the actor, or by this very hook
+                task.cancel()
             finish(cell)
             return
-        result = _run_plain_hook(cell, hook)
-        if result is None:
-            finish(cell)
-            return
-        hook = lambda: result  # noqa: E731 - the hook turned out to be a coroutine: it is awaited in a task
-        cell.terminator = cell.kernel.start_task(terminate(cell, hook), cell, handler=False, inner=result)
+        # it turned out to be one: it is awaited in a task
+        ending = cast("Coroutine[Any, Any, Any]", result)
+        cell.terminator = cell.kernel.start_task(terminate(cell, lambda: ending), cell, handler=False, inner=ending)
         return
     cell.terminator = cell.kernel.start_task(terminate(cell, hook), cell, handler=False)
 
@@ -152,7 +159,7 @@ async def terminate(cell: Cell, hook: Any = None) -> None:
             await _end_handler(cell)
         if hook is not None and not cell.brutal:
             result = hook()
-            if result is not None:
+            if isinstance(result, Coroutine):
                 await result
         if not cell.brutal:
             await _end_owned(cell)
@@ -248,11 +255,17 @@ def finish(cell: Cell) -> None:
         kernel.events.publish(ActorExited(cell.ref, reason))
     actor, cell.actor = cell.actor, None
     cell.waiting_on = None
+    if actor is not None:
+        give_back(actor)
+    kernel.work_off_exits()
+
+
+def give_back(actor: Actor) -> None:
+    """Runs `release`. The actor is dead for everybody by now, so its error can be nobody's exit reason."""
     try:
-        if actor is not None:
-            actor.release()
-    finally:
-        kernel.work_off_exits()
+        actor.release()
+    except BaseException:  # noqa: BLE001 - nobody else may suffer from it
+        _log.exception("%s could not give back what it held", type(actor).__name__)
 
 
 def _fail_waiting(cell: Cell, reason: ExitReason) -> None:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pykka
 
 from actors.kernel import links
-from actors.kernel.cell import Cell, current_cell, in_handler
+from actors.kernel.cell import Cell, handling_cell
 from actors.kernel.errors import ActorDeadError, CallTimeout, DeadlockError, MailboxFull
 from actors.kernel.events import CallTimedOut
 from actors.kernel.exits import ExitReason, Killed, NoProcess
 from actors.kernel.future import ActorFuture
-from actors.kernel.messages import Call, StopRequest
+from actors.kernel.messages import Call, StopRequest, settle_error
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -116,14 +116,15 @@ class ActorRef(pykka.ActorRef[A]):
         if threading.get_ident() != kernel.thread_id:
             return await self._call_from_elsewhere(message, timeout_s)
         cell = self._target()
-        caller = current_cell.get() if in_handler.get() else None
+        caller = handling_cell.get()
         if caller is not None:
             _refuse_cycles(caller, cell)
             caller.waiting_on = cell
         reply: asyncio.Future[Any] = kernel.loop.create_future()
         deadline = None
         if timeout_s is not None:
-            deadline = kernel.clock.call_later(timeout_s, _give_up, reply, cell, timeout_s)
+            deadline = kernel.deadlines.queue(timeout_s)
+            deadline.add(reply, cell)
         try:
             if not cell.has_room() and cell.actor_class.mailbox_policy == "reject":
                 await _wait_for_room(cell, reply)
@@ -132,30 +133,52 @@ class ActorRef(pykka.ActorRef[A]):
             return await reply
         finally:
             if deadline is not None:
-                deadline.cancel()
+                deadline.take_off(reply)
             if caller is not None:
                 caller.waiting_on = None
 
     async def _call_from_elsewhere(self, message: Any, timeout_s: float | None) -> Any:
-        future = self._submit(message)
+        cell = self.resolve()
+        future = self._submit(message, patient=True)
+        waiting = asyncio.wrap_future(future)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await asyncio.wrap_future(future)
-        except TimeoutError as error:
-            if future.done() and not future.cancelled():
-                raise
-            raise CallTimeout(str(self), timeout_s or 0.0) from error
+            done, _ = await asyncio.wait({waiting}, timeout=timeout_s)
+        except asyncio.CancelledError:
+            waiting.cancel()
+            raise
+        if done:
+            return waiting.result()
+        # Not cancelled: a timeout leaves the callee at its work, as it does for callers on the kernel's own loop.
+        waiting.add_done_callback(_dropped)
+        if cell is not None:
+            late = CallTimedOut(cell.ref, timeout_s or 0.0)
+            self._kernel.call_soon_threadsafe(self._kernel.events.publish, late)
+        raise CallTimeout(str(self), timeout_s or 0.0)
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:  # type: ignore[override]
         """pykka's `ask`: blocks for the reply, or gives an `ActorFuture` with `block=False`.
 
-        Blocking on the loop's own thread raises `DeadlockError`: use `await ref.call(...)` there.
+        Blocking on the loop's own thread raises `DeadlockError`: use `await ref.call(...)` there. So does a
+        `BlockingActor` that asks itself or round a cycle. A blocking ask waits for room in a full mailbox; with
+        `block=False` its future then fails with `MailboxFull`.
         """
         future = ActorFuture(self._kernel.thread_id)
-        future.inner = self._submit(message)
-        return future.get(timeout=timeout) if block else future
+        if not block:
+            future.inner = self._submit(message, patient=False)
+            return future
+        caller, callee = handling_cell.get(), self.resolve()
+        if caller is None or callee is None:
+            future.inner = self._submit(message, patient=True)
+            return future.get(timeout=timeout)
+        _refuse_cycles(caller, callee)
+        caller.waiting_on = callee
+        try:
+            future.inner = self._submit(message, patient=True)
+            return future.get(timeout=timeout)
+        finally:
+            caller.waiting_on = None
 
-    def _submit(self, message: Any) -> concurrent.futures.Future[Any]:
+    def _submit(self, message: Any, *, patient: bool) -> concurrent.futures.Future[Any]:
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         cell = self.resolve()
         if cell is None or cell.reason is not None:
@@ -164,7 +187,7 @@ class ActorRef(pykka.ActorRef[A]):
         elif threading.get_ident() == self._kernel.thread_id:
             _push_call(cell, Call(message, future))
         else:
-            self._kernel.call_soon_threadsafe(_push_call, cell, Call(message, future))
+            self._kernel.call_soon_threadsafe(_push_call, cell, Call(message, future), patient)
         return future
 
     # ---- endings -------------------------------------------------------------------------------------------
@@ -262,14 +285,19 @@ def _refuse_cycles(caller: Cell, callee: Cell) -> None:
 async def _wait_for_room(cell: Cell, reply: asyncio.Future[Any]) -> None:
     while not cell.has_room() and cell.reason is None and not reply.done():
         room = cell.wait_for_room()
-        await asyncio.wait({room, reply}, return_when=asyncio.FIRST_COMPLETED)
-        room.cancel()
+        sends = False
+        try:
+            await asyncio.wait({room, reply}, return_when=asyncio.FIRST_COMPLETED)
+            sends = not reply.done()
+        finally:
+            if not room.cancel() and not sends:  # woken and gone: the place is the next one's
+                cell.wake_room_waiter()
 
 
-def _give_up(reply: asyncio.Future[Any], cell: Cell, timeout_s: float) -> None:
-    if not reply.done():
-        cell.kernel.events.publish(CallTimedOut(cell.ref, timeout_s))
-        reply.set_exception(CallTimeout(str(cell), timeout_s))
+def _dropped(reply: asyncio.Future[Any]) -> None:
+    """Takes the late answer of a call whose caller has given up, so that nobody misses its error."""
+    if not reply.cancelled():
+        reply.exception()
 
 
 def _push_quietly(cell: Cell, message: Any) -> None:
@@ -279,12 +307,18 @@ def _push_quietly(cell: Cell, message: Any) -> None:
         return  # the sender is on another thread and gone; the overflow event tells of the loss
 
 
-def _push_call(cell: Cell, call: Call) -> None:
+def _push_call(cell: Cell, call: Call, patient: bool = False) -> None:
+    """`patient`: the sender blocks, so its call waits for room outside the full mailbox instead of failing."""
+    if call.reply.done():  # gave up while it waited for room: the place is the next one's
+        cell.wake_room_waiter()
+        return
+    if patient and not cell.has_room() and cell.actor_class.mailbox_policy == "reject" and cell.reason is None:
+        cell.wait_for_room().add_done_callback(lambda _: _push_call(cell, call, patient))
+        return
     try:
         cell.push(call)
     except (ActorDeadError, MailboxFull) as error:
-        if not call.reply.done():
-            call.reply.set_exception(error)
+        settle_error(call.reply, error)
 
 
 def _push_stop(cell: Cell, waiter: Any) -> None:

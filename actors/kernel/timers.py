@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Cancellable
 
 
+_PRECISION = 0.01  # share of the idle time: how exactly the end of a long handler is noticed
+
+
 class TimerFired:
     """The mailbox entry of a due timer; whether it still counts is decided when its turn comes."""
 
@@ -105,8 +108,12 @@ class IdleTimer:
         cell = self._cell
         if cell.reason is not None:
             return
-        left_s = self._last + self._idle_s - cell.kernel.clock.now()
-        if left_s > 0 or cell.mailbox_length() or cell.task is not None:
-            self._handle = cell.kernel.clock.call_later(max(left_s, self._idle_s * 0.01), self._look)
+        now = cell.kernel.clock.now()
+        busy = cell.task is not None or cell.mailbox_length() > 0
+        if busy:  # idleness begins when the long handler is through
+            self._last = now
+        wait_s = self._idle_s * _PRECISION if busy else self._last + self._idle_s - now
+        if wait_s > 0:
+            self._handle = cell.kernel.clock.call_later(wait_s, self._look)
             return
         self._timer = Timer(cell, 0.0, self.message)

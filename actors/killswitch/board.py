@@ -14,7 +14,8 @@ import contextlib
 from pathlib import Path
 from typing import Any, assert_never
 
-from actors.kernel import Actor, ActorDeadError, ActorRef, Down, MailboxFull, MonitorRef
+from actors.kernel import Actor, Down
+from actors.killswitch.audience import Audience
 from actors.killswitch.files import KillFiles
 from actors.killswitch.messages import (
     ArmSwitch,
@@ -23,7 +24,6 @@ from actors.killswitch.messages import (
     KillStateUnsavedError,
     Subscribe,
     SwitchArmed,
-    SwitchChanged,
     SwitchHeldByFileError,
     SwitchRetriggeredError,
     SwitchState,
@@ -62,7 +62,8 @@ class KillBoard(Actor):
         super().__init__()
         self._files = KillFiles(state_dir)
         self._view = view
-        self._replace, self._subscribers = view.writer()
+        self._replace, subscribers = view.writer()
+        self._audience = Audience(self, subscribers)
         self._poll_s = poll_s
         self._save_wait_s = save_wait_s
         self._version = 0  # of the state that should be on the disk
@@ -73,8 +74,6 @@ class KillBoard(Actor):
         self._failed_looks = 0
         self._arming: set[Key] = set()  # lifted on the disk already, in force until that is certain
         self._one_arm = asyncio.Lock()
-        self._untold: set[ActorRef[Any]] = set()
-        self._monitors: dict[ActorRef[Any], MonitorRef] = {}
         self._unknown_files: set[str] = set()
 
     def on_start(self) -> None:
@@ -86,9 +85,8 @@ class KillBoard(Actor):
                 self.kernel.events.publish(SwitchTriggered(switch))
         if not before.keys() <= saved.keys():
             self._changed()
-        for ref in tuple(self._subscribers):
-            self._watch(ref)
-        self._tell_subscribers()
+        self._audience.watch_all()
+        self._audience.tell(self._view.triggered)
         # At the start one failed look is enough: nothing has begun yet that stopping could harm.
         self._failed_looks = _POLLS_UNTIL_CLOSED - 1
         self._look()
@@ -111,11 +109,11 @@ class KillBoard(Actor):
                 problems = tuple(text for text in (self._save_problem, self._look_problem) if text)
                 return BoardState(self._view.triggered, self._saved_version == self._version, problems)
             case Subscribe():
-                self._subscribe(message.ref)
+                self._audience.add(message.ref, self._view.triggered)
             case Unsubscribe():
-                self._forget(message.ref)
+                self._audience.forget(message.ref)
             case Down():
-                self._forget(message.ref)
+                self._audience.forget(message.ref)
             case _Poll():
                 self._poll()
             case _:
@@ -134,7 +132,7 @@ class KillBoard(Actor):
         switch = Switch(key[0], key[1], reason, who or "unknown", self.kernel.clock.wall())
         self._replace(kill_switch.trigger(self._view.state, switch))
         self._changed()
-        self._tell_subscribers()
+        self._audience.tell(self._view.triggered)
         self.kernel.events.publish(SwitchTriggered(switch))
         return switch
 
@@ -164,7 +162,7 @@ class KillBoard(Actor):
                 self._changed()
                 raise KillStateUnsavedError(f"the kill switch {label(key)} stays triggered: {self._unsaved()}")
             self._replace(kill_switch.arm(self._view.state, key))
-        self._tell_subscribers()
+        self._audience.tell(self._view.triggered)
         self.kernel.events.publish(SwitchArmed(switch, message.reason, message.who or "unknown"))
         return switch
 
@@ -218,9 +216,7 @@ class KillBoard(Actor):
         self._look()
         if self._saved_version < self._version:
             self._start_saving()
-        if self._untold:
-            again, self._untold = self._untold, set()
-            self._tell(again)
+        self._audience.tell_untold(self._view.triggered)
 
     def _look(self) -> None:
         """Looks on the loop, not through a thread pool: it takes microseconds, and a pool that is busy must not delay a
@@ -242,35 +238,3 @@ class KillBoard(Actor):
             if name not in self._unknown_files and len(self._unknown_files) < _MAX_UNKNOWN_FILES:
                 self._unknown_files.add(name)
                 self.kernel.events.publish(UnknownTriggerFile(str(self._files.trigger_path / name)))
-
-    # ---- subscribers -----------------------------------------------------------------------------------
-
-    def _subscribe(self, ref: ActorRef[Any]) -> None:
-        if ref not in self._subscribers:
-            self._subscribers[ref] = None
-            self._watch(ref)
-        if self._view.triggered:
-            self._tell({ref})
-
-    def _watch(self, ref: ActorRef[Any]) -> None:
-        self._monitors[ref] = self.monitor(ref)
-
-    def _forget(self, ref: ActorRef[Any]) -> None:
-        self._subscribers.pop(ref, None)
-        self._untold.discard(ref)
-        monitor = self._monitors.pop(ref, None)
-        if monitor is not None:
-            self.demonitor(monitor)
-
-    def _tell_subscribers(self) -> None:
-        self._tell(set(self._subscribers))
-
-    def _tell(self, refs: set[ActorRef[Any]]) -> None:
-        changed = SwitchChanged(self._view.triggered)
-        for ref in refs:
-            try:
-                ref.tell(changed)
-            except MailboxFull:
-                self._untold.add(ref)
-            except ActorDeadError:
-                self._forget(ref)

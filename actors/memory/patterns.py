@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipelines.recovery import Experience, Strategy
 
 Key = tuple[str, str, Strategy]
+
+_saves = itertools.count(1)
 
 MAX_PATTERNS: Final = 10_000
 MAX_FILE_BYTES: Final = 10_000_000
@@ -99,7 +102,8 @@ class PatternFile:
 
     def _replace(self, text: str) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.new")
+        # A name of its own: the write of a killed database may still be under way on its thread.
+        temporary = self.path.with_name(f".{self.path.name}.{next(_saves)}.new")
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

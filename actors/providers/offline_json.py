@@ -14,6 +14,8 @@ from typing import Any, cast
 from actors.providers import offline_text as rules
 
 _DEEPEST = 24
+_MOST_VALUES = 5_000
+_LONGEST_TEXT = 100_000
 _PLAIN_FORMATS = {
     "date": "1970-01-01",
     "date-time": "1970-01-01T00:00:00Z",
@@ -33,7 +35,7 @@ _NAMES = ("name", "entit", "person", "people", "author", "organi", "place", "loc
 
 
 class SchemaTooDeepError(ValueError):
-    """The schema nests deeper than any answer would, or refers to itself without end."""
+    """The schema nests deeper or asks for more than any answer would, or refers to itself without end."""
 
 
 class _Filler:
@@ -43,10 +45,14 @@ class _Filler:
         self.labels = rules.labels(text)
         self.entities = rules.entities(text)
         self.sentences = rules.summarise(text, 5)
+        self.made = 0
 
     # ---- by kind of schema ---------------------------------------------------------------------------------
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
+        self.made += 1
+        if self.made > _MOST_VALUES:
+            raise SchemaTooDeepError(f"the schema asks for more than {_MOST_VALUES} values, at {name!r}")
         if depth > _DEEPEST:
             raise SchemaTooDeepError(f"the schema nests deeper than {_DEEPEST} levels at {name!r}")
         if not isinstance(schema, Mapping):
@@ -247,5 +253,8 @@ def _bound(schema: Mapping[str, Any], closed: str, strict: str, inward: int, *, 
 
 def _fitted(text: str, schema: Mapping[str, Any]) -> str:
     most = schema.get("maxLength")
-    text = text if most is None else text[:most]
-    return text.ljust(int(schema.get("minLength", 0)), ".")
+    text = text if most is None else text[: int(most)]
+    least = int(schema.get("minLength", 0))
+    if least > _LONGEST_TEXT:
+        raise SchemaTooDeepError(f"the schema asks for a text of {least} characters; at most {_LONGEST_TEXT} are made")
+    return text.ljust(least, ".")

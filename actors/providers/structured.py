@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from actors.providers.errors import RefusedError, TransientError
@@ -32,9 +32,15 @@ def read_structured(provider: str, text: str, schema: Mapping[str, Any], *, trun
 
 def _conform(provider: str, data: Any, schema: Mapping[str, Any]) -> None:
     import jsonschema.exceptions  # noqa: PLC0415
+    from referencing import Registry  # noqa: PLC0415
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415
 
-    validator: Any = jsonschema.Draft202012Validator(schema)
-    fault: Any = cast("Any", jsonschema.exceptions).best_match(validator.iter_errors(data))
+    # An empty registry: jsonschema's default one opens the URLs and files that a schema refers to.
+    validator: Any = jsonschema.Draft202012Validator(schema, registry=Registry())
+    try:
+        fault: Any = cast("Any", jsonschema.exceptions).best_match(validator.iter_errors(data))
+    except Unresolvable as error:
+        raise RefusedError("bad_schema", provider, f"the JSON schema has nothing at {error.ref!r}") from None
     if fault is not None:
         raise TransientError(
             "schema_mismatch", provider, f"the answer breaks the schema at {fault.json_path}: {fault.message[:_SHOWN]}"
@@ -57,3 +63,23 @@ def _check(provider: str, schema: Mapping[str, Any]) -> None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise RefusedError("bad_schema", provider, f"the JSON schema is invalid: {error.message[:_SHOWN]}") from None
+    outside = next(_references_outside(schema), None)
+    if outside is not None:
+        raise RefusedError(
+            "bad_schema", provider, f"the JSON schema refers to {outside[:_SHOWN]!r}; only '#...' inside of it is read"
+        )
+
+
+def _references_outside(schema: object) -> Iterator[str]:
+    waiting: list[object] = [schema]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            parts = cast("Mapping[str, object]", each)
+            for key in ("$ref", "$dynamicRef"):
+                ref = parts.get(key)
+                if isinstance(ref, str) and not ref.startswith("#"):
+                    yield ref
+            waiting += parts.values()
+        elif isinstance(each, list):
+            waiting += cast("list[object]", each)

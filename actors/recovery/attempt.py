@@ -56,6 +56,7 @@ def _request(run_id: str, wanted: FindAnotherWay, way: Alternative) -> RunReques
         depth=1,
         origin="fallback",
         provider_routes=routes,
+        on_behalf_of=wanted.pipelines,
     )
 
 

@@ -16,7 +16,8 @@ class FindAnotherWay:
 
     `step` is as defined (not rendered), `scope` what its templates may see. `error` has `code` and `message`, and
     `provider` and `kind` where they are known. `provider_routes` are the failed run's. `deadline_s` bounds the
-    whole search; None takes the actor's own. Call it with a timeout a little above that.
+    whole search; None takes the actor's own. Call it with a timeout a little above that. `ancestors` names the
+    pipelines from the run's own inwards where the step is in a nested one.
     """
 
     run_id: str
@@ -27,11 +28,18 @@ class FindAnotherWay:
     workspace: str
     provider_routes: Mapping[str, str] = field(default_factory=dict[str, str])
     deadline_s: float | None = None
+    ancestors: tuple[str, ...] = ()
+
+    @property
+    def pipelines(self) -> tuple[str, ...]:
+        """Whose kill switches hold for everything that is done for the step."""
+        return self.ancestors or (self.pipeline_name,)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One alternative that was run: why it did not fit, or None for the one that did."""
+    """One alternative: why it did not fit, or None for the one that did. One that was not run, because it did not fit
+    the budget, has no run id."""
 
     strategy: str
     detail: str

@@ -17,9 +17,11 @@ from actors.kernel import Actor, KernelError
 from actors.killswitch import KillView
 from actors.memory import Recall, Remember
 from actors.recovery.attempt import attempt
+from actors.recovery.budget import CallBudget
 from actors.recovery.messages import FindAnotherWay, GaveUp, Recovered, Tried
 from actors.recovery.quoting import with_files
 from actors.steps.errors import StepError
+from pipelines.guardrails.kill_switch import Switch
 from pipelines.language import BaseStep, TemplateError
 from pipelines.recovery import Alternative, Failure, Learned, alternatives, rendered
 
@@ -37,9 +39,10 @@ class EmergentFallbackActor(Actor):
     """Answers `FindAnotherWay` with `Recovered` or `GaveUp`; it never fails the caller.
 
     `providers` names the providers that are configured, or is asked each time. One search runs at most `max_attempts`
-    alternatives within `deadline_s`; each gets an equal share of the time that is left. More than `max_searches`
-    at once are given up at once. When this actor or its caller ends, the alternative in flight is cancelled.
-    After a restart nothing is resumed: the step asks again.
+    alternatives within `deadline_s`; each gets an equal share of the time that is left. An alternative that could make
+    more vendor calls than are left of `budget_calls` (of the search) or `run_budget_calls` (of all searches of its
+    run) is passed over. More than `max_searches` at once are given up at once. When this actor or its caller ends, the
+    alternative in flight is cancelled. After a restart nothing is resumed: the step asks again.
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class EmergentFallbackActor(Actor):
         max_attempts: int = 6,
         deadline_s: float = 180.0,
         max_searches: int = 256,
+        budget_calls: int = 200,
+        run_budget_calls: int = 2_000,
     ) -> None:
         super().__init__()
         self._providers = providers
@@ -57,6 +62,8 @@ class EmergentFallbackActor(Actor):
         self._max_attempts = max_attempts
         self._deadline_s = deadline_s
         self._max_searches = max_searches
+        self._budget_calls = budget_calls
+        self._run_budget = CallBudget(run_budget_calls)
         self._searches = 0
 
     def on_receive(self, message: Any) -> Any:
@@ -93,19 +100,33 @@ class EmergentFallbackActor(Actor):
         now = self.kernel.clock.now
         deadline = now() + (self._deadline_s if wanted.deadline_s is None else wanted.deadline_s)
         tried: list[Tried] = []
+        budget = CallBudget(self._budget_calls)
         for index, way in enumerate(ways):
-            blocked = self._kill_view and self._kill_view.blocked(pipeline=wanted.pipeline_name)
+            blocked = self._blocked(wanted)
             if blocked:
                 return GaveUp(tuple(tried), str(blocked))
+            left = min(each.left(wanted.run_id) for each in (budget, self._run_budget))
+            if way.most_calls > left:
+                reason = f"it could make {way.most_calls} vendor calls, and {left} are left of the budget"
+                tried.append(Tried(way.strategy, way.detail, "", reason))
+                continue
             left_s = deadline - now()
             if left_s <= 0:
                 return GaveUp(tuple(tried), "the time for other ways is used up")
+            for each in (budget, self._run_budget):
+                each.take(wanted.run_id, way.most_calls)
             result, entry = await attempt(self.kernel, wanted, step, way, left_s / (len(ways) - index))
             tried.append(entry)
             self._remember(_type_of(step), failure, way, fitted=result is not None)
             if result is not None:
                 return Recovered(_signed(result, entry, wanted), way.strategy, tuple(tried))
         return GaveUp(tuple(tried), f"none of {len(tried)} other ways gave a result that fits")
+
+    def _blocked(self, wanted: FindAnotherWay) -> Switch | None:
+        if self._kill_view is None:
+            return None
+        found = (self._kill_view.blocked(pipeline=name) for name in wanted.pipelines)
+        return next((switch for switch in found if switch is not None), None)
 
     # ---- what is known ------------------------------------------------------------------------------------
 

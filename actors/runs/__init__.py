@@ -2,7 +2,10 @@
 
 events, values, messages, errors   what others see
 voice, workbench                   what the actors of all runs share
-dispatcher, pipeline_actor, step_actor   the actors; frames, closing, restoring, showing are their pure parts
+dispatcher         lets runs in; its parts: entrance, trees (watched and judged), endings, roll (who lives), lookup
+pipeline_actor     drives one run; its parts: beginning, frames, crew (its StepActors), composites, holding, herald
+step_actor         one step; its parts: deadline, splicing
+recording, closing, restoring, showing   between the runs and the journal
 """
 
 from actors.runs.dispatcher import RunDispatcher

@@ -11,7 +11,6 @@ from pydantic import JsonValue
 from actors.journal import JournalError, RunRecord
 from actors.runs.frames import FrameTree
 from actors.runs.values import RunOutcome, RunRequest, RunStatus
-from pipelines.execution import Spending
 from pipelines.language import OutputError, Scope, select_outputs
 
 
@@ -31,8 +30,7 @@ class RunClosing:
                 outputs = select_outputs(self._request.pipeline.outputs, self._scope(results))
             except OutputError as missing:
                 status, error = "failed", {"code": missing.code, "message": str(missing)}
-        spent = Spending()
-        spent.add_all(results.values())
+        spent = self._tree.spending
         return RunOutcome(
             run_id=self._request.run_id,
             status=cast(RunStatus, status),

@@ -36,7 +36,8 @@ class RunEvent:
 
     `seq` counts from 1 within a run and starts again only when the node itself was restarted. `at` is Unix time in
     seconds. `step` is the step's path ("outer/inner", "loop[3]/inner") or None for the run itself. `data` holds the
-    facts of the kind: `attempt`, `delay_s`, `error` ({code, message, ...}), `reason`, `duration_s`, `strategy`.
+    facts of the kind: `attempt`, `delay_s`, `error` ({code, message, ...}), `reason`, `duration_s`, `strategy`;
+    those of steps always the step's `type`, those of the run itself always its `pipeline`.
     """
 
     run_id: str

@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from pipelines.execution import Composite, Fail, Frame, FrameOutcome, FrameSpec, Open, Settle, variables_set_within
+from actors.runs.beginning import error_in
+from pipelines.execution import (
+    Composite,
+    Fail,
+    Frame,
+    FrameOutcome,
+    FrameSpec,
+    Open,
+    RunSpending,
+    Settle,
+    variables_set_within,
+)
 from pipelines.language import Step
 
 
@@ -61,6 +72,7 @@ class FrameTree:
     root: Frame
     places: dict[str, Start] = field(default_factory=dict[str, Start])
     open: dict[str, tuple[Composite, list[Frame]]] = field(default_factory=dict[str, tuple[Composite, list[Frame]]])
+    spending: RunSpending = field(default_factory=RunSpending)
 
     @classmethod
     def of(cls, spec: FrameSpec) -> FrameTree:
@@ -73,6 +85,7 @@ class FrameTree:
 
     def done(self, key: str, result: JsonValue) -> Iterator[Consequence]:
         """A step has its result. Steps that are not waited for any more change nothing."""
+        self.spending.count(key, result)
         place = self.places.pop(key, None)
         if place is None:
             return
@@ -82,6 +95,13 @@ class FrameTree:
             yield self._ready(frame, name)
         if frame.done:
             yield from self._frame_ended(frame, None)
+
+    def replay(self, key: str, recorded: Mapping[str, tuple[str, JsonValue]]) -> list[Consequence]:
+        """A step that is ready is in the journal already. `recorded` is all that it has, (status, result) by path."""
+        status, result = recorded[key]
+        if status == "failed":
+            return list(self.failed(key, error_in(result)))
+        return list(self.recorded(key, result, ((path, value) for path, (_, value) in recorded.items())))
 
     def recorded(
         self, key: str, result: JsonValue, on_record: Iterable[tuple[str, JsonValue]]
@@ -111,7 +131,9 @@ class FrameTree:
 
     def drop(self, key: str) -> list[str]:
         """Forgets the frames inside a step; gives the paths of the steps that were at work there."""
-        _, frames = self.open.pop(key, (None, list[Frame]()))
+        if key not in self.open:
+            return []
+        _, frames = self.open.pop(key)
         dropped: list[str] = []
         for frame in frames:
             dropped += self._drop_frame(frame)

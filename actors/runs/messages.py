@@ -2,7 +2,7 @@
 
 To "runs" (RunDispatcher): SubmitRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, Drain, and from PipelineActors
 RunEnded, RunPaused, RunUnpaused. To a PipelineActor ("run.<id>.pipeline"): CancelRun, and from its StepActors StepDone,
-StepOpened, StepGaveUp, StepBlocked.
+StepOpened, StepGaveUp, StepBlocked, StepStopped.
 """
 
 from __future__ import annotations
@@ -125,3 +125,11 @@ class StepBlocked:
 
     key: str
     switch: Switch
+
+
+@dataclass(frozen=True, slots=True)
+class StepStopped:
+    """A StepActor was told to stop before it was done; nobody restarts it. `ticket` is the one it worked on."""
+
+    key: str
+    ticket: object

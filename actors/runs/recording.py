@@ -16,6 +16,8 @@ from actors.journal import (
     UnfinishedRuns,
 )
 from actors.kernel import ActorDeadError, CallTimeout, Kernel, MailboxFull
+from actors.runs.closing import RunClosing
+from actors.runs.values import RunOutcome
 
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
@@ -43,3 +45,15 @@ async def journal(kernel: Kernel, entry: Entry, patience_s: float) -> Any:
             raise refusal
         await kernel.clock.sleep(wait_s)
         wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+
+async def record_end(kernel: Kernel, closing: RunClosing, outcome: RunOutcome, patience_s: float) -> RunOutcome:
+    """Closes the run in the journal; gives the outcome that stands there, or says that it could not be recorded."""
+    try:
+        entry = CloseRun(outcome.run_id, outcome.status, closing.kept(outcome))
+        stands = await journal(kernel, entry, patience_s)
+    except JournalError as lost:
+        return closing.unrecorded(outcome, lost)
+    if stands == outcome.status:
+        return outcome
+    return closing.of_record(await journal(kernel, LoadRun(outcome.run_id), patience_s))

@@ -12,6 +12,9 @@ from pipelines.execution import Ancestry
 from pipelines.language import Scope, Step
 
 _GRACE_S = 5.0
+_TIMES_ASKED = 3
+_LOOKS = 20
+_LOOK_AGAIN_S = 0.05
 
 
 class Failed(Protocol):
@@ -36,12 +39,12 @@ class Say(Protocol):
 async def another_way(
     kernel: Kernel, failed: Failed, error: Mapping[str, JsonValue], timeout_s: float, say: Say
 ) -> JsonValue | None:
-    """The spliced-in result, or None when there is no fallback, it found nothing, or it died on the way.
+    """The spliced-in result, or None when there is no fallback or it found nothing.
 
-    Never raises: a step whose fallback fails has failed as if there were none.
+    A fallback that dies on the way is asked again once its supervisor has restarted it. Never raises: a step whose
+    fallback fails has failed as if there were none.
     """
-    fallback = kernel.registry.whereis("fallback")
-    if fallback is None:
+    if kernel.registry.whereis("fallback") is None and not await _comes_back(kernel):
         return None
     from actors.recovery import FindAnotherWay, GaveUp, Recovered  # noqa: PLC0415 - recovery submits runs: a cycle
 
@@ -55,9 +58,10 @@ async def another_way(
         workspace=failed.workspace,
         provider_routes=failed.routes,
         deadline_s=timeout_s,
+        ancestors=failed.ancestry.names,
     )
     try:
-        answer: Recovered | GaveUp = await kernel.ref("fallback").call(asked, timeout_s=timeout_s + _GRACE_S)
+        answer: Recovered | GaveUp = await _ask(kernel, asked, timeout_s + _GRACE_S)
     except (ActorDeadError, CallTimeout, MailboxFull) as lost:
         say("fallback_failed", reason=str(lost))
         return None
@@ -67,3 +71,24 @@ async def another_way(
         return answer.result
     say("fallback_failed", reason=answer.reason, tried=tried)
     return None
+
+
+async def _ask(kernel: Kernel, asked: Any, timeout_s: float) -> Any:
+    for _ in range(_TIMES_ASKED - 1):
+        try:
+            return await kernel.ref("fallback").call(asked, timeout_s=timeout_s)
+        except ActorDeadError:
+            if not await _comes_back(kernel):
+                raise
+    return await kernel.ref("fallback").call(asked, timeout_s=timeout_s)
+
+
+async def _comes_back(kernel: Kernel) -> bool:
+    """Whether the fallback is there, if need be after a restart. A node without one is told by its "recovery"."""
+    for _ in range(_LOOKS):
+        if kernel.registry.whereis("fallback") is not None:
+            return True
+        if kernel.registry.whereis("recovery") is None:
+            return False
+        await kernel.clock.sleep(_LOOK_AGAIN_S)
+    return False

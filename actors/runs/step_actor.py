@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from pydantic import JsonValue
 
 from actors.journal import JournalError, RecordStep, StepRecord
-from actors.kernel import Actor, ActorDeadError, ChildSpec, Normal
+from actors.kernel import Actor, ActorDeadError, ChildSpec, Normal, Shutdown
+from actors.runs.beginning import error_in
 from actors.runs.deadline import deadline
-from actors.runs.messages import StepBlocked, StepDone, StepGaveUp, StepOpened
-from actors.runs.names import pipeline_name, step_name
+from actors.runs.messages import StepBlocked, StepDone, StepGaveUp, StepOpened, StepStopped
+from actors.runs.names import pipeline_name
 from actors.runs.recording import journal
 from actors.runs.splicing import another_way
 from actors.runs.workbench import Workbench
-from actors.steps import StepContext, SwitchedOffError, check_switches, failure_of, write_output
+from actors.steps import StepContext, SwitchedOffError, check_switches, failure_of, write_output, write_outputs
 from pipelines.execution import (
     Ancestry,
     Composite,
@@ -35,34 +36,34 @@ from pipelines.execution import (
 )
 from pipelines.language import Scope, Step
 
+_NO_KWARGS: Mapping[str, Any] = {}
+
 
 @dataclass(slots=True, eq=False)
 class StepTicket:
     """What a StepActor is to do. With `failed` it goes straight to what follows a failure: for steps that consist of
-    steps, whose own attempt is over. `incarnations` is counted by the StepActor alone."""
+    steps, whose own attempt is over. `name` is the StepActor's, `began` when the step did, in seconds of the kernel's
+    clock. `incarnations` is counted by the StepActor alone."""
 
     run_id: str
     pipeline: str
     key: str
+    name: str
     step: Step
     scope: Scope
     ancestry: Ancestry
     workspace: str
     routes: Mapping[str, str]
     may_fall_back: bool
+    began: float
     failed: dict[str, JsonValue] | None = None
-    incarnations: int = field(default=0)
-
-    @property
-    def name(self) -> str:
-        """The registered name of its StepActor."""
-        return step_name(self.run_id, self.key if self.failed is None else f"{self.key}.recovery")
+    incarnations: int = 0
 
 
 def step_child(ticket: StepTicket, bench: Workbench) -> ChildSpec:
     """The child spec for the run's steps supervisor."""
     name = ticket.name
-    return ChildSpec(id=name, actor_class=StepActor, args=(ticket, bench), name=name, restart="transient", shutdown=2.0)
+    return ChildSpec(name, StepActor, (ticket, bench), _NO_KWARGS, name, "transient", 2.0)
 
 
 class StepActor(Actor):
@@ -88,9 +89,13 @@ class StepActor(Actor):
         if not task.cancelled() and task.exception() is None:
             self.ref.exit(Normal())
 
+    def on_stop(self) -> None:
+        """Stopped before it was done: the PipelineActor decides whether the step is still wanted."""
+        if isinstance(self.exit_reason, Shutdown):
+            self._tell(StepStopped(self._ticket.key, self._ticket))
+
     async def _work(self) -> None:
         ticket = self._ticket
-        began = self.kernel.clock.now()
         try:
             if ticket.failed is not None:
                 status, result = await self._after(ticket.failed, FailureKind.ERROR)
@@ -103,7 +108,7 @@ class StepActor(Actor):
         if status == "opened":
             self._tell(StepOpened(ticket.key, result))
             return
-        await self._conclude(status, result, round(self.kernel.clock.now() - began, 6))
+        await self._conclude(status, result, round(self.kernel.clock.now() - ticket.began, 6))
 
     # ---- attempts ------------------------------------------------------------------------------------------
 
@@ -132,10 +137,10 @@ class StepActor(Actor):
             await self.kernel.clock.sleep(delay_s)
             attempt += 1
 
-    async def _attempt(self, attempt: int, kept: dict[str, Any]) -> tuple[str, Any]:
+    def _context(self, attempt: int, kept: dict[str, Any]) -> StepContext:
         ticket, bench = self._ticket, self._bench
         step = ticket.step
-        context = StepContext(
+        return StepContext(
             kernel=self.kernel,
             run_id=ticket.run_id,
             key=ticket.key,
@@ -151,7 +156,11 @@ class StepActor(Actor):
             last_attempt=attempt >= step.retry.max_attempts,
             kept=kept,
         )
-        executor = bench.executors[step.type]
+
+    async def _attempt(self, attempt: int, kept: dict[str, Any]) -> tuple[str, Any]:
+        step = self._ticket.step
+        context = self._context(attempt, kept)
+        executor = self._bench.executors[step.type]
         if step.timeout_s is None:
             result = await executor(context)
         else:
@@ -170,10 +179,20 @@ class StepActor(Actor):
         if ticket.may_fall_back and wants_another_way(step, kind):
             found = await another_way(self.kernel, ticket, error, self._bench.fallback_timeout_s, self._say)
             if found is not None:
-                return "recovered", found
+                return await self._with_files(found)
         if step.on_error == "continue":
             return "continued", continued_result(error)
         return "failed", error
+
+    async def _with_files(self, found: JsonValue) -> tuple[str, Any]:
+        """A healed step leaves the same files as one that succeeded: later steps read them."""
+        ticket = self._ticket
+        try:
+            await write_outputs(self._context(1, {}), found)
+        except Exception as error:  # noqa: BLE001 - the border of a step, as in `_attempts`
+            failed = failure_of(error).error(ticket.key, ticket.step.type, 1)
+            return ("continued", continued_result(failed)) if ticket.step.on_error == "continue" else ("failed", failed)
+        return "recovered", found
 
     # ---- conclusion ----------------------------------------------------------------------------------------
 
@@ -215,19 +234,11 @@ class StepActor(Actor):
         ticket = self._ticket
         self._bench.voice.say(self.kernel, ticket.run_id, kind, ticket.key, type=ticket.step.type, **data)
 
-    def _tell(self, message: StepDone | StepOpened | StepGaveUp | StepBlocked) -> None:
+    def _tell(self, message: StepDone | StepOpened | StepGaveUp | StepBlocked | StepStopped) -> None:
         try:
             self.kernel.ref(pipeline_name(self._ticket.run_id)).tell(message)
         except ActorDeadError:
             return  # its next incarnation reads the journal, and starts again whatever has no result there
-
-
-def error_in(result: JsonValue) -> dict[str, JsonValue]:
-    """The error of a failed step's record, or the error itself."""
-    if not isinstance(result, dict):
-        return {"code": "step_failed", "message": str(result)}
-    inner = result.get("error")
-    return inner if isinstance(inner, dict) else result
 
 
 def is_result(made: JsonValue | Composite) -> TypeGuard[JsonValue]:

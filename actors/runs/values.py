@@ -21,7 +21,8 @@ class RunRequest:
 
     `inputs` are as the caller gave them; the dispatcher fills in defaults and turns text into declared types.
     `workspace` is an existing absolute directory. `source_text` is the definition as written; empty for a pipeline
-    made by a program. `parent` names the run this one helps, `depth` how far it is from a user's request.
+    made by a program. `parent` names the run this one helps, `depth` how far it is from a user's request,
+    `on_behalf_of` the pipelines whose kill switches hold for this run too.
     `provider_routes` (step type family, such as "claude" -> provider name) goes before the node's own routes.
     """
 
@@ -35,6 +36,7 @@ class RunRequest:
     depth: int = 0
     origin: RunOrigin = "user"
     provider_routes: Mapping[str, str] = field(default_factory=dict[str, str])
+    on_behalf_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

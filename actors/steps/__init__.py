@@ -15,7 +15,7 @@ from actors.steps.errors import (
     failure_of,
 )
 from actors.steps.jail import Jail
-from actors.steps.output import write_output
+from actors.steps.output import write_output, write_outputs
 from actors.steps.table import PROVIDER_FAMILIES, STEP_EXECUTORS
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "failure_of",
     "provider_of",
     "write_output",
+    "write_outputs",
 ]

@@ -13,7 +13,7 @@ from actors.providers import Answer, Request, TransientError
 from actors.steps.asking import make_request, result_of
 from actors.steps.context import StepContext
 from actors.steps.errors import AnswerMisfitError
-from actors.steps.preset_options import options_with_preset
+from actors.steps.preset_options import options_with_preset, preset_facts
 from pipelines.execution import Spending
 from pipelines.extraction import NoJsonError, parse_json_answer, post_process, shape, validate_against
 from pipelines.language import ClaudeExtractStep
@@ -35,7 +35,7 @@ async def extract(context: StepContext) -> JsonValue:
         result = result_of(answer)
     else:
         answer, result = await _conforming(context, request)
-    return {**result, **_shaped(context, answer, result), "extraction_applied": True, "preset": preset}
+    return {**result, **_shaped(context, answer, result), "extraction_applied": True, **preset_facts(context, preset)}
 
 
 async def _conforming(context: StepContext, request: Request) -> tuple[Answer, dict[str, JsonValue]]:

@@ -6,19 +6,12 @@ from pydantic import JsonValue
 
 from actors.steps.asking import ask_step, result_of
 from actors.steps.context import StepContext
-from actors.steps.preset_options import options_with_preset
-from pipelines.language import ClaudeSmartStep
+from actors.steps.preset_options import options_with_preset, preset_facts
 from pipelines.presets import DEFAULT_PRESET
 
 
 async def ask_smart(context: StepContext) -> JsonValue:
     """The preset's options, with the step's own `claude_options` over them."""
-    step: ClaudeSmartStep = context.step
     preset, options = options_with_preset(context, DEFAULT_PRESET)
     answer, _ = await ask_step(context, "claude", options)
-    metadata: JsonValue = {
-        "preset_applied": preset,
-        "environment_aware": step.environment_aware,
-        "optimization_applied": True,
-    }
-    return {**result_of(answer), "claude_smart_metadata": metadata}
+    return {**result_of(answer), **preset_facts(context, preset)}

@@ -4,7 +4,8 @@ StepError                 the base of what executors raise themselves; `kind` de
 ├── EchoedFailureError    a test_echo step was told to fail
 ├── AnswerMisfitError     an answer does not conform to the step's schema, asked twice
 ├── OutsideWorkspaceError a path leads out of the run's workspace (`jail.py`)
-└── WorkspaceFileError    a file of the workspace is missing, too large, not a file, not UTF-8 (`jail.py`)
+├── WorkspaceFileError    a file of the workspace is missing, too large, not a file, not UTF-8 (`jail.py`)
+└── WorkspaceDiskError    the disk cannot do it at the moment: full, failing (`jail.py`)
 SwitchedOffError          a kill switch forbids the call; not a failure: the step waits until it is armed
 """
 
@@ -51,6 +52,12 @@ class WorkspaceFileError(StepError):
 
     code = "workspace_file"
     kind = FailureKind.INVALID
+
+
+class WorkspaceDiskError(StepError):
+    """The disk cannot do it now; the same step may succeed later."""
+
+    code = "workspace_disk"
 
 
 class SwitchedOffError(Exception):

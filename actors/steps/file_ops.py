@@ -6,20 +6,25 @@ import csv
 import fnmatch
 import io
 import json
+import re
 from collections.abc import Mapping
-from typing import assert_never, cast
+from typing import Final, assert_never, cast
 
 from pydantic import JsonValue
 
 from actors.steps.context import StepContext
+from actors.steps.disk_refusals import shown
 from actors.steps.errors import WorkspaceFileError
 from actors.steps.jail import Entry
-from pipelines.language import FileOpsStep, render, render_text
+from pipelines.language import FileOpsStep, parse_json, render, render_text
 from pipelines.language.patterns import UnsafePatternError, compile_pattern
+
+# What a shell pattern has no use for.
+_REGULAR: Final = re.compile(r"[\\^$+(){}|]|\.[*+?]")
 
 
 async def operate(context: StepContext) -> JsonValue:
-    """Raises `OutsideWorkspaceError`, `WorkspaceFileError`, `TemplateError`, or `OSError` for what the disk refuses."""
+    """Raises `OutsideWorkspaceError`, `WorkspaceFileError`, `TemplateError`, or `WorkspaceDiskError`."""
     step: FileOpsStep = context.step
     scope, jail = context.scope, context.jail
     path = render_text(step.path or "", scope)
@@ -30,9 +35,8 @@ async def operate(context: StepContext) -> JsonValue:
             text = await context.in_thread(jail.read_text, path)
             return {**_said(step, path=path), "content": parse_content(path, text), "text": text}
         case "write":
-            data = file_text(path, render(step.content, scope)).encode()
-            await context.in_thread(jail.write, path, data)
-            return {**_said(step, path=path), "size": len(data)}
+            size = await context.in_thread(jail.write_text, path, file_text(path, render(step.content, scope)))
+            return {**_said(step, path=path), "size": size}
         case "list":
             return await _list(context, path)
         case "copy":
@@ -65,11 +69,13 @@ async def _list(context: StepContext, path: str) -> JsonValue:
 
 
 def fits(entry: Entry, pattern: str) -> bool:
-    """Whether a file's name fits a shell pattern (`*.txt`) or, where it is none, contains a regular expression."""
-    if fnmatch.fnmatchcase(entry.name, pattern):
-        return True
-    if pattern.startswith("*"):
-        return False
+    """Whether a file's name fits a shell pattern (`*.txt`), or contains the regular expression that it is otherwise.
+
+    Never both: as a regular expression `h*.txt` would also find every other `.txt`.
+    """
+    shell = any(mark in pattern for mark in "*?[") and not _REGULAR.search(pattern)
+    if shell or pattern.startswith(("*", "?")):
+        return fnmatch.fnmatchcase(entry.name, pattern)
     try:
         compiled = compile_pattern(pattern)
     except UnsafePatternError as error:
@@ -83,14 +89,14 @@ def parse_content(path: str, text: str) -> JsonValue:
     """JSON for `.json`, a list of rows for `.csv` (every value as text), the text itself for everything else."""
     if path.endswith(".json"):
         try:
-            return cast(JsonValue, json.loads(text))
-        except (ValueError, RecursionError) as error:
-            raise WorkspaceFileError(f"{path!r} is not JSON: {error}") from error
+            return parse_json(text)
+        except ValueError as error:
+            raise WorkspaceFileError(f"{shown(path)} is not JSON: {error}") from error
     if path.endswith(".csv"):
         try:
             rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
         except csv.Error as error:
-            raise WorkspaceFileError(f"{path!r} is not CSV: {error}") from error
+            raise WorkspaceFileError(f"{shown(path)} is not CSV: {error}") from error
         return [{str(name): value for name, value in row.items() if name is not None} for row in rows]
     return text
 

@@ -15,6 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from actors.steps.disk_refusals import as_told, shown
 from actors.steps.errors import OutsideWorkspaceError, WorkspaceFileError
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -34,7 +35,8 @@ class Entry:
 
 class Jail:
     """One workspace. Methods take paths as pipelines write them (relative, or absolute inside the workspace) and raise
-    `OutsideWorkspaceError`, `WorkspaceFileError`, or `OSError` for what the disk refuses."""
+    `OutsideWorkspaceError`, `WorkspaceFileError` for what will fail again, or `WorkspaceDiskError` for what the disk
+    refuses now."""
 
     def __init__(self, root: str, max_bytes: int = MAX_BYTES) -> None:
         self._root = root
@@ -44,6 +46,7 @@ class Jail:
         """The path's parts below the workspace; () is the workspace itself."""
         if "\0" in path:
             raise OutsideWorkspaceError("a path must not contain a NUL character")
+        _encoded(path, f"the path {shown(path)}")
         inner = path
         if path.startswith("/"):
             for root in (self._root, os.path.realpath(self._root)):
@@ -51,10 +54,10 @@ class Jail:
                     inner = path[len(root) :]
                     break
             else:
-                raise OutsideWorkspaceError(f"{path!r} is outside of the workspace; use a path relative to it")
+                raise OutsideWorkspaceError(f"{shown(path)} is outside of the workspace; use a path relative to it")
         parts = tuple(part for part in inner.split("/") if part not in {"", "."})
         if ".." in parts:
-            raise OutsideWorkspaceError(f"{path!r} climbs out with '..'; use a path inside the workspace")
+            raise OutsideWorkspaceError(f"{shown(path)} climbs out with '..'; use a path inside the workspace")
         return parts
 
     def read(self, path: str) -> bytes:
@@ -62,7 +65,7 @@ class Jail:
         with self._parent(path) as (directory, name), self._file(directory, name, path) as file:
             size = os.fstat(file).st_size
             if size > self._max_bytes:
-                raise WorkspaceFileError(f"{path!r} has {size} bytes; the limit is {self._max_bytes}")
+                raise WorkspaceFileError(f"{shown(path)} has {size} bytes; the limit is {self._max_bytes}")
             with os.fdopen(os.dup(file), "rb") as stream:
                 return stream.read(self._max_bytes + 1)[: self._max_bytes]
 
@@ -71,16 +74,16 @@ class Jail:
         try:
             return self.read(path).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise WorkspaceFileError(f"{path!r} is not UTF-8 text (byte {error.start})") from error
+            raise WorkspaceFileError(f"{shown(path)} is not UTF-8 text (byte {error.start})") from error
 
     def write(self, path: str, data: bytes) -> None:
         """Replaces the file by `data` in one step: readers see the old or the new content, never a part of it."""
         if len(data) > self._max_bytes:
-            raise WorkspaceFileError(f"{path!r} would have {len(data)} bytes; the limit is {self._max_bytes}")
+            raise WorkspaceFileError(f"{shown(path)} would have {len(data)} bytes; the limit is {self._max_bytes}")
         with self._parent(path, create=True) as (directory, name):
             self._refuse_link(directory, name, path)
             if _is_directory(directory, name):
-                raise WorkspaceFileError(f"{path!r} is a directory")
+                raise WorkspaceFileError(f"{shown(path)} is a directory")
             scratch = f".{name[:200]}.{os.urandom(6).hex()}.tmp"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             file = os.open(scratch, flags, 0o644, dir_fd=directory)
@@ -93,6 +96,12 @@ class Jail:
             except BaseException:
                 os.unlink(scratch, dir_fd=directory)
                 raise
+
+    def write_text(self, path: str, text: str) -> int:
+        """`write` in UTF-8; the number of bytes."""
+        data = _encoded(text, f"the text for {shown(path)}")
+        self.write(path, data)
+        return len(data)
 
     def list(self, path: str, *, recursive: bool = False) -> list[Entry]:
         """The regular files of a directory by name; links and special files are left out."""
@@ -114,7 +123,7 @@ class Jail:
             try:
                 os.rename(name, new_name, src_dir_fd=old, dst_dir_fd=new)
             except FileNotFoundError as error:
-                raise WorkspaceFileError(f"{source!r} does not exist in the workspace") from error
+                raise WorkspaceFileError(f"{shown(source)} does not exist in the workspace") from error
 
     def delete(self, path: str) -> None:
         """Removes a file, or a directory with all it holds."""
@@ -126,7 +135,7 @@ class Jail:
                 else:
                     os.unlink(name, dir_fd=directory)
             except FileNotFoundError as error:
-                raise WorkspaceFileError(f"{path!r} does not exist in the workspace") from error
+                raise WorkspaceFileError(f"{shown(path)} does not exist in the workspace") from error
 
     # ---- walking -------------------------------------------------------------------------------------------
 
@@ -134,12 +143,20 @@ class Jail:
     def _parent(self, path: str, *, create: bool = False) -> Generator[tuple[int, str]]:
         parts = self.relative(path)
         if not parts:
-            raise WorkspaceFileError(f"{path!r} is the workspace itself; name a file in it")
+            raise WorkspaceFileError(f"{shown(path)} is the workspace itself; name a file in it")
         with self._directory(parts[:-1], path, create=create) as directory:
             yield directory, parts[-1]
 
     @contextmanager
     def _directory(self, parts: tuple[str, ...], path: str, *, create: bool = False) -> Generator[int]:
+        try:
+            with self._walked(parts, path, create) as directory:
+                yield directory
+        except OSError as error:
+            raise as_told(error, path) from error
+
+    @contextmanager
+    def _walked(self, parts: tuple[str, ...], path: str, create: bool) -> Generator[int]:
         # The workspace itself may be reached through links: whoever named it chose it.
         current = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -160,11 +177,11 @@ class Jail:
         try:
             return os.open(part, _DIRECTORY, dir_fd=directory)
         except FileNotFoundError as error:
-            raise WorkspaceFileError(f"{path!r}: there is no {part!r} in the workspace") from error
+            raise WorkspaceFileError(f"{shown(path)}: there is no {part!r} in the workspace") from error
         except OSError as error:
             self._refuse_link(directory, part, path)
             if error.errno == errno.ENOTDIR:
-                raise WorkspaceFileError(f"{path!r}: {part!r} is not a directory") from error
+                raise WorkspaceFileError(f"{shown(path)}: {part!r} is not a directory") from error
             raise
 
     @contextmanager
@@ -172,13 +189,13 @@ class Jail:
         try:
             file = os.open(name, _FILE, dir_fd=directory)
         except FileNotFoundError as error:
-            raise WorkspaceFileError(f"{path!r} does not exist in the workspace") from error
+            raise WorkspaceFileError(f"{shown(path)} does not exist in the workspace") from error
         except OSError:
             self._refuse_link(directory, name, path)
             raise
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise WorkspaceFileError(f"{path!r} is not a regular file")
+                raise WorkspaceFileError(f"{shown(path)} is not a regular file")
             yield file
         finally:
             os.close(file)
@@ -189,7 +206,7 @@ class Jail:
         except FileNotFoundError:
             return
         if stat.S_ISLNK(mode):
-            raise OutsideWorkspaceError(f"{path!r}: {name!r} is a symbolic link, and links are not followed")
+            raise OutsideWorkspaceError(f"{shown(path)}: {name!r} is a symbolic link, and links are not followed")
 
     def _collect(self, directory: int, prefix: str, recursive: bool, found: list[Entry]) -> None:
         for name in sorted(os.listdir(directory)):
@@ -205,6 +222,15 @@ class Jail:
                     self._collect(inner, path, recursive, found)
                 finally:
                     os.close(inner)
+
+
+def _encoded(text: str, what: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise WorkspaceFileError(
+            f"{what} holds U+{ord(text[error.start]):04X}, half of a character, which UTF-8 has no bytes for"
+        ) from error
 
 
 def _exists(directory: int, name: str) -> bool:

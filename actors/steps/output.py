@@ -8,9 +8,24 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from actors.steps.context import StepContext
-from pipelines.language import render_text, unwrap
+from pipelines.language import ParallelClaudeStep, render_text, unwrap
 
 OUTPUT_DIRECTORY = "outputs"
+
+
+async def write_outputs(context: StepContext, result: JsonValue) -> None:
+    """All files of a step whose result came from elsewhere: its own, and those of its parallel tasks.
+
+    Raises as `write_output` does.
+    """
+    parts = result.get("individual_results") if isinstance(result, Mapping) else None
+    if isinstance(context.step, ParallelClaudeStep) and isinstance(parts, Mapping):
+        for task in context.step.parallel_tasks:
+            part = parts.get(task.id)
+            if task.output_to_file is not None and isinstance(part, Mapping):
+                await write_text(context, render_text(task.output_to_file, context.scope), as_file_text(dict(part)))
+    if context.step.output_to_file is not None:
+        await write_output(context, result)
 
 
 async def write_output(context: StepContext, result: JsonValue) -> None:
@@ -34,4 +49,4 @@ async def write_text(context: StepContext, path: str, text: str) -> None:
     jail = context.jail
     parts = jail.relative(path)
     inside = "/".join(parts if parts[:1] == (OUTPUT_DIRECTORY,) else (OUTPUT_DIRECTORY, *parts))
-    await context.in_thread(jail.write, inside, text.encode())
+    await context.in_thread(jail.write_text, inside, text)

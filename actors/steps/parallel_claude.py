@@ -17,8 +17,8 @@ from pipelines.language import LanguageError, ParallelClaudeStep, ParallelTask, 
 
 
 async def ask_parallel(context: StepContext) -> JsonValue:
-    """Every task's result by id. A retry asks only what failed before. On the last attempt single failures stay in the
-    result (`success` is then false); when every task failed, the step fails."""
+    """Every task's result by id. A retry asks only what failed before. Single failures that no other attempt can mend
+    stay in the result (`success` is then false); when every task failed, the step fails."""
     step: ParallelClaudeStep = context.step
     places = asyncio.Semaphore(step.max_parallel)
     errors: dict[str, Exception] = {}
@@ -39,9 +39,11 @@ async def ask_parallel(context: StepContext) -> JsonValue:
                 group.create_task(one(task))
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from several
-    first = next(iter(errors.values()), None)
-    if first is not None and (not context.last_attempt or len(errors) == len(step.parallel_tasks)):
-        raise first
+    again = [error for error in errors.values() if failure_of(error).kind.worth_another_try]
+    if again and not context.last_attempt:
+        raise again[0]
+    if len(errors) == len(step.parallel_tasks):
+        raise next(iter(errors.values()))
     return _combined(step, context.kept, errors)
 
 

@@ -7,15 +7,30 @@ from pydantic import JsonValue
 from actors.steps.asking import rendered_options
 from actors.steps.context import StepContext
 from pipelines.language import ClaudeExtractStep, ClaudeSmartStep
-from pipelines.presets import PRESETS
+from pipelines.presets import with_overrides
 
 # Presets name models by the aliases of a command line tool, which no provider's API knows.
 _NOT_TAKEN = ("model", "fallback_model")
 
 
 def options_with_preset(context: StepContext, default: str) -> tuple[str, dict[str, JsonValue]]:
-    """(the preset's name, the options): the step's `preset`, else `default`. Raises `TemplateError`."""
+    """(the preset's name, the options): the step's `preset`, else `default`, with its `claude_options` merged over.
+
+    Raises `TemplateError`.
+    """
     step: ClaudeSmartStep | ClaudeExtractStep = context.step
     name = step.preset or default
-    options = {key: value for key, value in PRESETS[name].items() if key not in _NOT_TAKEN}
-    return name, {**options, **rendered_options(step.claude_options, context.scope)}
+    own = rendered_options(step.claude_options, context.scope)
+    merged = with_overrides(name, own)
+    return name, {key: value for key, value in merged.items() if key in own or key not in _NOT_TAKEN}
+
+
+def preset_facts(context: StepContext, preset: str) -> dict[str, JsonValue]:
+    """What a result says of the preset it was made with."""
+    step: ClaudeSmartStep | ClaudeExtractStep = context.step
+    facts: dict[str, JsonValue] = {
+        "preset_applied": preset,
+        "environment_aware": step.environment_aware,
+        "optimization_applied": True,
+    }
+    return {"claude_smart_metadata": facts}

@@ -135,7 +135,7 @@ class Frame:
             self.set_variables(values, for_outer=step.scope != "loop")
 
     def set_variables(self, values: Mapping[str, JsonValue], *, for_outer: bool = True) -> None:
-        """Sets variables where the steps that follow see them: in this frame, or in the one it shares its state with."""
+        """Sets variables where later steps see them: in this frame, or in the one it shares its state with."""
         home = self
         while for_outer and not home.spec.own_state and home.parent is not None:
             home = home.parent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -22,15 +23,24 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the switch and in the log.")]
 Level = Annotated[str, typer.Argument(help="node, pipeline or provider")]
 SwitchName = Annotated[str, typer.Argument(help="the pipeline's or provider's name; nothing for node")]
 RunId = Annotated[str, typer.Argument(help="a run's id")]
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(_version())
+        raise typer.Exit(exits.OK)
+
+
 @app.callback()
 def options(
     config: Annotated[Path | None, typer.Option("--config", help="Settings file (or EVOPIPE_CONFIG).")] = None,
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version.")
+    ] = False,
 ) -> None:
     """A supervised node for LLM pipelines."""
     if config is not None:
@@ -126,14 +136,14 @@ def run(  # noqa: PLR0917 - typer passes by keyword
 
 @app.command()
 def follow(run_id: RunId, as_json: Json = False) -> None:
-    """Show the progress of a run from its beginning, and its outputs."""
+    """Show the progress of a run, as far back as the node keeps it, and its outputs."""
     from runtime.cli.run_commands import follow_run
 
     raise typer.Exit(follow_run(run_id, as_json=as_json))
 
 
 @app.command()
-def runs(limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20, as_json: Json = False) -> None:
+def runs(limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 20, as_json: Json = False) -> None:
     """List the newest runs."""
     from runtime.cli.run_commands import list_runs
 
@@ -211,7 +221,7 @@ def evolve(  # noqa: PLR0917 - typer passes by keyword
     )
 
 
-@app.command("kill-actor", hidden=True)
+@app.command("kill-actor")
 def kill_actor(name: Annotated[str, typer.Argument(help="registered name, see `ps`")]) -> None:
     """Kill one actor, to see its supervisor put it right."""
     from runtime.cli.node_commands import kill_one
@@ -222,16 +232,31 @@ def kill_actor(name: Annotated[str, typer.Argument(help="registered name, see `p
 @app.command()
 def version() -> None:
     """Print the version."""
+    print(_version())
+
+
+def _version() -> str:
     from importlib import metadata
 
     try:
-        print(metadata.version("evopipe"))
+        return metadata.version("evopipe")
     except metadata.PackageNotFoundError:
-        print("0+unknown (not installed)")
+        return "0+unknown (not installed)"
+
+
+def _make_streams_usable() -> None:
+    """A stream that the caller closed becomes /dev/null; what a terminal's encoding lacks is written as an escape."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open for good
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def main() -> None:
     """The entry point of the `evopipe` command. Ends the process with one of the codes in `runtime.cli.exits`."""
+    _make_streams_usable()
     try:
         app()
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from runtime.cli import exits
-from runtime.cli.session import node_client, parse_inputs, print_json, read_definition, say
+from runtime.cli.session import UsageProblem, node_client, parse_inputs, print_json, read_definition, say
 
 POLL_S = 0.25
 
@@ -26,6 +27,8 @@ def evolve_pipeline(
     as_json: bool,
 ) -> int:
     """Evolves to the end; the best pipeline goes to `output` or to stdout."""
+    if output is not None:
+        _check_writable(output)
     body: dict[str, object] = {
         "definition": read_definition(file),
         "source": str(file.absolute()),
@@ -49,6 +52,13 @@ def evolve_pipeline(
                 break
             threading.Event().wait(POLL_S)
     return _finish(state, output, as_json=as_json)
+
+
+def _check_writable(output: Path) -> None:
+    """Told before the budget is spent, not after."""
+    place = output if output.exists() else output.absolute().parent
+    if output.is_dir() or not os.access(place, os.W_OK):
+        raise UsageProblem(f"--output {output} cannot be written: {place} is no place for it.")
 
 
 def _progress(state: dict[str, Any]) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from runtime.cli import exits
-from runtime.cli.session import node_client, print_json, say
+from runtime.cli.session import node_client, print_json, reachable_places, say
 from runtime.client import NodeUnreachableError
-from runtime.settings import load_settings
+from runtime.settings import SettingsError, load_settings
 
 DOWN_MARGIN_S = 20.0
+USUAL_DRAIN_S = 30.0
 POLL_S = 0.05
 
 
@@ -42,12 +43,12 @@ def stop(*, now: bool) -> int:
     """Asks the node to end and waits until it has."""
     from runtime.daemon.lock import AlreadyRunningError, InstanceLock
 
-    settings = load_settings()
-    with node_client() as client:
+    socket_path, _ = reachable_places()
+    with node_client(socket_path=socket_path) as client:
         client.post("/v1/shutdown", {"now": now})
-    deadline = time.monotonic() + settings.limits.drain_s + DOWN_MARGIN_S
+    deadline = time.monotonic() + _drain_s() + DOWN_MARGIN_S
     # The lock, not the socket: the socket goes early, the lock with the process.
-    lock = InstanceLock.for_socket(settings.socket_path)
+    lock = InstanceLock.for_socket(socket_path)
     while True:
         try:
             lock.acquire()
@@ -60,6 +61,13 @@ def stop(*, now: bool) -> int:
             lock.release()
             print("the node is down.")
             return exits.OK
+
+
+def _drain_s() -> float:
+    try:
+        return load_settings().limits.drain_s
+    except SettingsError:
+        return USUAL_DRAIN_S
 
 
 def show_status(*, as_json: bool) -> int:

@@ -11,8 +11,8 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from runtime.cli import exits
-from runtime.cli.session import node_client, parse_inputs, print_json, read_definition, say
-from runtime.cli.watching import Watcher, make_watcher
+from runtime.cli.session import UsageProblem, node_client, parse_inputs, print_json, read_definition, say
+from runtime.cli.watching import Watcher, clock_of, make_watcher
 from runtime.client import NodeClient, NodeUnreachableError, RequestFailedError
 
 RECONNECT_FOR_S = 30.0
@@ -36,7 +36,7 @@ def run_pipeline(
         "definition": read_definition(file),
         "source": str(file.absolute()),
         "inputs": parse_inputs(given, input_file),
-        "base_dir": str(Path.cwd()),
+        "base_dir": _working_directory(),
     }
     if asked is not None:
         body["workspace"] = asked
@@ -47,7 +47,10 @@ def run_pipeline(
         if not follow:
             print_json(accepted) if as_json else print(accepted["run_id"])
             return exits.OK
-        return _follow(client, accepted["run_id"], as_json=as_json)
+        code = _follow(client, accepted["run_id"], as_json=as_json)
+        if code == exits.FAILED and "file" in body["definition"]:
+            say(f"its file steps worked in {accepted['workspace']}.")
+        return code
 
 
 def follow_run(run_id: str, *, as_json: bool) -> int:
@@ -63,18 +66,32 @@ def list_runs(limit: int, *, as_json: bool) -> int:
     if as_json:
         print_json(found)
         return exits.OK
+    width = max((len(str(known.get("run_id", ""))) for known in found), default=0)
     for known in found:
-        pipeline = known.get("pipeline_name") or known.get("pipeline") or ""
-        print(f"{known.get('run_id', ''):<28} {known.get('status', ''):<10} {pipeline}")
+        began = clock_of(known.get("opened_at"), "%Y-%m-%d %H:%M:%S")
+        print(
+            f"{known.get('run_id', ''):<{width}}  {known.get('status', ''):<10} {began}  {known.get('pipeline_name')}"
+        )
     return exits.OK
 
 
 def cancel_run(run_id: str) -> int:
     """Asks for a run's end."""
     with node_client() as client:
-        client.post(f"/v1/runs/{quote(run_id, safe='')}/cancel", {})
+        answer: dict[str, Any] = client.post(f"/v1/runs/{quote(run_id, safe='')}/cancel", {})
+        if not answer.get("cancelled"):
+            status = client.get(f"/v1/runs/{quote(run_id, safe='')}").get("status")
+            say(f"{run_id} has ended already ({status}); there is nothing to cancel.")
+            return exits.FAILED
     print(f"{run_id} is being cancelled.")
     return exits.OK
+
+
+def _working_directory() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError as error:
+        raise UsageProblem("the working directory is gone; change to one that is there.") from error
 
 
 def _follow(client: NodeClient, run_id: str, *, as_json: bool) -> int:
@@ -99,11 +116,14 @@ def _watch(client: NodeClient, run_id: str, watcher: Watcher) -> None:
     while True:
         try:
             for kind, event in client.events(run_id):
-                lost_at = None
+                lost_at = None  # it answers again
                 mark = (event.get("seq"), kind, event.get("at"))
                 if mark in seen:
                     continue
                 seen.add(mark)
+                if kind in TERMINAL and not event.get("at"):
+                    say("the node no longer keeps the progress of this run; its outcome is:")
+                    return
                 watcher.show(kind, event)
                 if kind in TERMINAL:
                     return
@@ -111,7 +131,9 @@ def _watch(client: NodeClient, run_id: str, watcher: Watcher) -> None:
             if isinstance(error, RequestFailedError) and error.status < 500:
                 raise
             now = time.monotonic()
-            lost_at = lost_at or now
+            if lost_at is None:
+                lost_at = now
+                say(f"{error} Waiting {RECONNECT_FOR_S:g} s for it to come back.")
             if now - lost_at > RECONNECT_FOR_S:
                 raise
         threading.Event().wait(RECONNECT_EVERY_S)
@@ -121,7 +143,9 @@ def _print_outcome(outcome: dict[str, Any]) -> None:
     error: Any = outcome.get("error")
     if outcome.get("status") != "succeeded":
         reason = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else error
-        say(f"the run {outcome.get('status')}: {reason or 'no reason was recorded'}")
+        status = {"failed": "has failed", "cancelled": "was cancelled"}.get(str(outcome.get("status")), "has not ended")
+        told = f"the run {status}"
+        say(f"{told}: {reason or 'no reason was recorded'}" if reason != told else f"{told}.")
     outputs: Any = outcome.get("outputs") or outcome.get("results") or {}
     if isinstance(outputs, dict):
         values = list(cast("dict[str, Any]", outputs).values())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 from runtime.cli import exits
 from runtime.client import NodeClient, NodeUnreachableError, RequestFailedError
-from runtime.settings import SettingsError, load_settings
+from runtime.settings import SettingsError, likely_places, load_settings
+
+LARGEST_DEFINITION_BYTES = 2 * 1024 * 1024  # the language's own limit; known here without loading it
 
 
 class UsageProblem(Exception):
@@ -19,10 +21,21 @@ class UsageProblem(Exception):
 
 
 @contextmanager
-def node_client(timeout_s: float = 60.0) -> Generator[NodeClient]:
-    """A client of the node that the settings name."""
-    with NodeClient(load_settings().socket_path, timeout_s=timeout_s) as client:
+def node_client(timeout_s: float = 60.0, *, socket_path: Path | None = None) -> Generator[NodeClient]:
+    """A client of the node that the settings name, or of the one on `socket_path`."""
+    with NodeClient(socket_path or load_settings().socket_path, timeout_s=timeout_s) as client:
         yield client
+
+
+def reachable_places() -> tuple[Path, Path]:
+    """Socket and state directory for what must work beside a broken settings file: `kill`, `arm`, `down`."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        socket_path, state_dir = likely_places()
+        say(f"the settings cannot be used; trying the node on {socket_path}:\n{error}")
+        return socket_path, state_dir
+    return settings.socket_path, settings.state_dir
 
 
 def told(error: Exception) -> int:
@@ -40,7 +53,9 @@ def told(error: Exception) -> int:
         case RequestFailedError():
             say(error.message)
             for detail in error.details:
-                sys.stderr.write(f"  {detail_line(detail)}\n")
+                line = detail_line(detail)
+                if line.rstrip(".") not in error.message:
+                    sys.stderr.write(f"  {line}\n")
             return exits.code_of_status(error.status)
         case OSError():
             say(str(error))
@@ -56,7 +71,8 @@ def say(sentence: str) -> None:
 
 def print_json(value: object) -> None:
     """`value` on stdout, readable."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    beyond_ascii = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not beyond_ascii) + "\n")
 
 
 def detail_line(detail: Any) -> str:
@@ -73,13 +89,26 @@ def detail_line(detail: Any) -> str:
 
 
 def read_definition(file: Path) -> str:
-    """The text of a pipeline file. Raises `UsageProblem`."""
+    """The text of a pipeline file. Raises `UsageProblem`; too large or not UTF-8 is told with line and column."""
     try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageProblem(f"{file} is not UTF-8 (byte {error.start}); `evopipe validate {file}` says more.") from error
+        raw = read_bounded(file, LARGEST_DEFINITION_BYTES)
     except OSError as error:
-        raise UsageProblem(f"{file} cannot be read: {error.strerror}.") from error
+        raise UsageProblem(f"{file} cannot be read: {error.strerror}; check the path.") from error
+    if len(raw) <= LARGEST_DEFINITION_BYTES:
+        with suppress(UnicodeDecodeError):
+            return raw.decode("utf-8-sig")
+    from pipelines.language import InvalidPipelineError, decode_text
+
+    try:
+        return decode_text(raw, str(file))
+    except InvalidPipelineError as error:
+        raise UsageProblem(str(error)) from error
+
+
+def read_bounded(file: Path, most: int) -> bytes:
+    """The file's bytes, at most one more than `most`: a file that never ends (/dev/zero) must not fill the memory."""
+    with file.open("rb") as stream:
+        return stream.read(most + 1)
 
 
 def parse_inputs(given: list[str], input_file: Path | None) -> dict[str, Any]:
@@ -93,20 +122,34 @@ def parse_inputs(given: list[str], input_file: Path | None) -> dict[str, Any]:
             inputs[key] = text
             continue
         try:
-            inputs[key.removesuffix(":")] = json.loads(text)
+            inputs[key.removesuffix(":")] = _json(text)
         except ValueError as error:
             raise UsageProblem(f"--input {item!r}: what follows := is not JSON ({error}).") from error
     return inputs
 
 
+def _json(text: str) -> Any:
+    from pipelines.language import parse_json
+
+    return parse_json(text)
+
+
 def _inputs_in(file: Path) -> dict[str, Any]:
-    import yaml
+    from pipelines.language import InvalidPipelineError, decode_text, parse_json, read_yaml
 
     try:
-        text = file.read_text(encoding="utf-8")
+        text = decode_text(read_bounded(file, LARGEST_DEFINITION_BYTES), str(file))
         # JSON first: YAML would read "on" or 1e3 otherwise than a JSON file means it.
-        loaded: Any = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        if file.suffix == ".json":
+            loaded: Any = parse_json(text)
+        else:
+            document = read_yaml(text, str(file))
+            if document.findings:
+                raise InvalidPipelineError(document.all_findings())
+            loaded = document.value
+    except InvalidPipelineError as error:
+        raise UsageProblem(f"--input-file: {error}") from error
+    except (OSError, ValueError) as error:
         raise UsageProblem(f"--input-file {file} cannot be read: {error}.") from error
     if not isinstance(loaded, dict):
         raise UsageProblem(f"--input-file {file} must hold a mapping of input names to values.")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+from pathlib import Path
 from typing import Any
 
 from runtime.cli import exits
-from runtime.cli.session import UsageProblem, node_client, print_json, say
-from runtime.client import NodeUnreachableError
-from runtime.settings import load_settings, make_private
+from runtime.cli.session import UsageProblem, node_client, print_json, reachable_places, say
+from runtime.client import NodeUnreachableError, RequestFailedError
+from runtime.settings import make_private
 
 LEVELS = ("node", "pipeline", "provider")
 
@@ -16,22 +18,37 @@ LEVELS = ("node", "pipeline", "provider")
 def trigger(level: str, name: str, reason: str) -> int:
     """Triggers a switch; with no node to ask, by the file that every node looks at."""
     _check(level, name)
+    socket_path, state_dir = reachable_places()
     try:
-        with node_client(timeout_s=5.0) as client:
+        with node_client(timeout_s=5.0, socket_path=socket_path) as client:
             state: dict[str, Any] = client.post("/v1/kill-switches", _body(level, name, reason))
     except NodeUnreachableError:
-        return _by_file(level, name, reason)
+        return _by_file(state_dir, level, name, reason)
     problems: list[Any] = state.get("problems") or []
     for problem in problems:
         say(str(problem))
     print(f"triggered: {_what(level, name)} ({reason})")
+    if level == "provider":
+        _doubt(socket_path, name)
     return exits.OK
+
+
+def _doubt(socket_path: Path, provider: str) -> None:
+    """A slip in the name would leave the provider that was meant at work."""
+    with (
+        contextlib.suppress(NodeUnreachableError, RequestFailedError),
+        node_client(5.0, socket_path=socket_path) as node,
+    ):
+        known: list[str] = list(node.get("/v1/status")["providers"])
+        if provider not in known:
+            say(f"this node has no provider {provider!r}, so nothing has stopped; it has {', '.join(known)}.")
 
 
 def arm(level: str, name: str, reason: str) -> int:
     """Makes a switch ready again."""
     _check(level, name)
-    with node_client() as client:
+    socket_path, _ = reachable_places()
+    with node_client(socket_path=socket_path) as client:
         client.post("/v1/kill-switches/arm", _body(level, name, reason))
     print(f"armed: {_what(level, name)} is ready again ({reason})")
     return exits.OK
@@ -56,8 +73,8 @@ def show(*, as_json: bool) -> int:
     return exits.OK
 
 
-def _by_file(level: str, name: str, reason: str) -> int:
-    directory = load_settings().state_dir / "kill"
+def _by_file(state_dir: Path, level: str, name: str, reason: str) -> int:
+    directory = state_dir / "kill"
     make_private(directory.parent)
     directory.mkdir(mode=0o700, exist_ok=True)
     file = directory / (level if level == "node" else f"{level}.{name}")

@@ -80,11 +80,15 @@ class RichWatcher:
 
 def line_of(kind: str, event: Mapping[str, Any]) -> str:
     """One event as a line: time, what, which step, and what is worth saying about it."""
-    at = event.get("at")
-    clock = f"{datetime.fromtimestamp(at, UTC).astimezone():%H:%M:%S}" if isinstance(at, (int, float)) else "--:--:--"
+    clock = clock_of(event.get("at"), "%H:%M:%S")
     step = event.get("step")
     said = facts_of(event.get("data"))
     return " ".join(part for part in (clock, kind.replace("_", " "), str(step) if step else "", said) if part)
+
+
+def clock_of(at: object, form: str) -> str:
+    """A Unix time in local time; dashes when there is none."""
+    return f"{datetime.fromtimestamp(at, UTC).astimezone():{form}}" if isinstance(at, (int, float)) else "--:--:--"
 
 
 def facts_of(data: object) -> str:

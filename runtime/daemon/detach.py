@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import runtime
-from runtime.daemon.exits import EXIT_FAILED
+from runtime.daemon.exits import EXIT_FAILED, EXIT_STATE_UNUSABLE
 from runtime.settings import make_private
 
 STRAY_LOG = "evopipe.stderr.log"
@@ -54,7 +54,7 @@ def start_detached(log_file: Path, *, timeout_s: float = 30.0, module: str = "ru
     when it is not ready within `timeout_s` (it is then terminated).
     """
     began = time.monotonic()
-    make_private(log_file.parent)
+    _make_log_directory(log_file.parent)
     read_end, write_end = os.pipe()
     command = [sys.executable, "-P", "-m", module, "--ready-fd", str(write_end)]
     with log_file.with_name(STRAY_LOG).open("wb") as stray:
@@ -87,6 +87,17 @@ def start_detached(log_file: Path, *, timeout_s: float = 30.0, module: str = "ru
     code = child.wait(timeout=10)
     message = str(report.get("error") or _unreported(code, log_file))
     raise StartFailed(message, int(report.get("exit_code") or EXIT_FAILED))
+
+
+def _make_log_directory(directory: Path) -> None:
+    try:
+        make_private(directory)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StartFailed(
+            f"the log directory {directory} cannot be used: {reason}. Correct that, or set EVOPIPE_STATE_DIR.",
+            EXIT_STATE_UNUSABLE,
+        ) from error
 
 
 def report_ready(fd: int) -> None:

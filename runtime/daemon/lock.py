@@ -20,8 +20,9 @@ class AlreadyRunningError(DaemonError):
     def __init__(self, socket_path: Path, pid: int | None) -> None:
         self.pid = pid
         who = f" (pid {pid})" if pid is not None else ""
+        or_kill = f" (`kill {pid}` if it does not answer)" if pid is not None else ""
         super().__init__(
-            f"a node{who} already serves {socket_path}; stop it with `evopipe down`, "
+            f"a node{who} already serves {socket_path}; stop it with `evopipe down`{or_kill}, "
             "or choose another socket with EVOPIPE_SOCKET_PATH (and another EVOPIPE_STATE_DIR).",
             EXIT_ALREADY_RUNNING,
         )

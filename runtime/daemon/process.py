@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import structlog
 
-from actors.kernel import Kernel
+from actors.kernel import Kernel, StartError
 from runtime.daemon.detach import report_failure, report_ready
 from runtime.daemon.exits import EXIT_BAD_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_STATE_UNUSABLE, DaemonError
+from runtime.daemon.heap import settle_heap
 from runtime.daemon.lock import InstanceLock
 from runtime.daemon.logs import configure_logging
 from runtime.daemon.notify import Notifier
@@ -137,6 +138,7 @@ async def _serve(settings: Settings, factory: Callable[[Settings], NodeLike], re
         if ready_fd is not None:
             report_ready(ready_fd)
         notifier.ready()
+        settle_heap()
         log.info("node_ready", socket=str(settings.socket_path), state_dir=str(settings.state_dir))
         if notifier.watchdog_interval_s is not None:
             interval = notifier.watchdog_interval_s
@@ -174,15 +176,18 @@ async def _start(node: NodeLike, log: structlog.stdlib.BoundLogger) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """The sentence of the innermost cause: "address in use" says more than "child failed to start"."""
-    seen: set[int] = set()
-    while id(error) not in seen:
-        seen.add(id(error))
-        inner = error.__cause__ or getattr(error, "exception", None) or getattr(error, "reason", None)
-        inner = getattr(inner, "exception", inner)
+    """The sentence of what failed first: supervisors wrap it once a level, and their names do not help the reader.
+
+    What is beneath that is left alone: its author chose the sentence ("metrics cannot listen on ..., Fix: ...").
+    """
+    while isinstance(error, StartError):
+        inner = error.__cause__ or getattr(error.reason, "exception", None)
         if not isinstance(inner, BaseException):
             break
         error = inner
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror}".rstrip(".")
     return str(error).rstrip(".") or type(error).__name__
 
 

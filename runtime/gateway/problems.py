@@ -8,6 +8,7 @@ Kernel errors become answers here too, so that no endpoint repeats the mapping.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -52,15 +53,19 @@ EVOLUTION_STATUS: dict[type[EvolutionError], int] = {
 }
 
 
+LONGEST_MESSAGE = 2_000
+MOST_DETAILS = 200
+
+
 class ApiError(Exception):
-    """An answer that is not a success."""
+    """An answer that is not a success. What is very long (a client's own megabytes, quoted back) is cut."""
 
     def __init__(self, status: int, code: str, message: str, details: Sequence[object] = ()) -> None:
         self.status = status
         self.code = code
-        self.message = message
-        self.details = tuple(details)
-        super().__init__(message)
+        self.message = clipped(message)
+        self.details = tuple(clip_texts(each) for each in details[:MOST_DETAILS])
+        super().__init__(self.message)
 
     def response(self) -> Response:
         """The JSON answer {"error": {code, message, details}}."""
@@ -71,6 +76,26 @@ class ApiError(Exception):
             headers["retry-after"] = "1"
         body = {"error": {"code": self.code, "message": self.message, "details": list(self.details)}}
         return WireResponse(body, status_code=self.status, headers=headers)
+
+
+def clipped(text: str) -> str:
+    """`text`, or its beginning and its end."""
+    if len(text) <= LONGEST_MESSAGE:
+        return text
+    half = LONGEST_MESSAGE // 2 - 10
+    return f"{text[:half]} [...] {text[-half:]}"
+
+
+def clip_texts(detail: object) -> object:
+    """A detail with its texts cut."""
+    match detail:
+        case str():
+            return clipped(detail)
+        case dict():
+            facts = cast("dict[str, object]", detail)
+            return {key: clipped(value) if isinstance(value, str) else value for key, value in facts.items()}
+        case _:
+            return detail
 
 
 def as_api_error(error: Exception) -> ApiError:
@@ -89,7 +114,8 @@ def as_api_error(error: Exception) -> ApiError:
         case IdempotencyConflictError():
             return ApiError(409, error.code, str(error))
         case JournalError():
-            _log.error("journal_failed", exc_info=error)
+            # Foreseen, and often a full disk: no trace, which would only fill the log beside it.
+            _log.error("journal_failed", problem=str(error))
             return ApiError(507, error.code, f"this could not be recorded: {error}")
         case InvalidSwitchError():
             return ApiError(422, error.code, f"{error}")

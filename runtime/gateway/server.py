@@ -20,8 +20,9 @@ import uvicorn
 
 from actors.kernel import Actor
 from runtime.gateway.app import build_app
+from runtime.gateway.connection import ConnectionLimits, guarded_protocol
 from runtime.gateway.history import EventHistory
-from runtime.gateway.peer import PeerUid, peer_checked_protocol, peer_uid
+from runtime.gateway.peer import PeerUid, peer_uid
 from runtime.gateway.view import NodeView
 
 BACKLOG = 512
@@ -55,16 +56,16 @@ class SocketServer(Actor):
         limits = self._view.settings.limits
         config = uvicorn.Config(
             build_app(self._view, self._history, self._closing),
-            http=peer_checked_protocol(limits.request_timeout_s, self._uid_of),
+            http=guarded_protocol(
+                ConnectionLimits(limits.request_timeout_s, limits.connections, LARGEST_HEAD_BYTES), self._uid_of
+            ),
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=limits.connections,
             backlog=BACKLOG,
-            h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
             timeout_graceful_shutdown=STOP_GRACE_S,
             # Requests are not the actor's own work: a fresh context keeps them from being taken for it.
             reset_contextvars=True,

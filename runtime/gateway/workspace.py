@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path, PurePath
 
 from runtime.gateway.problems import ApiError
@@ -35,21 +37,32 @@ def make_workspace(directory: Path) -> Path:
     """Makes the directory when it is missing; gives its real path. Raises `ApiError`. Blocks: run in a thread."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        return directory.resolve(strict=True)
+        found = directory.resolve(strict=True)
+        # Told now, not by the first file step after the provider has been paid for.
+        if not os.access(found, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "the node may not read and write there")
+        return found
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ApiError(422, "workspace_unusable", f"the workspace {directory} cannot be used: {reason}.") from error
+        if isinstance(error, FileExistsError):
+            reason = "it is not a directory"
+        raise ApiError(
+            422,
+            "workspace_unusable",
+            f"the workspace {directory} cannot be used: {reason}. Expected a directory that the node's user may read "
+            "and write. Fix: name another one (--workspace), or correct its owner or mode.",
+        ) from error
 
 
 def _base(base_dir: str | None, fallback: Path) -> Path:
     if base_dir is None:
         return fallback
     if "\0" in base_dir or not base_dir.startswith("/"):
-        raise ApiError(422, "bad_base_dir", "base_dir must be an absolute path.")
+        raise ApiError(422, "bad_base_dir", "base_dir must be an absolute path without NUL characters.")
     return Path(base_dir)
 
 
 def _joined(base: Path, asked: str) -> Path:
     if not asked or "\0" in asked:
-        raise ApiError(422, "bad_workspace", "workspace must be a path.")
+        raise ApiError(422, "bad_workspace", "workspace must be a path without NUL characters.")
     return base / Path(asked)

@@ -38,6 +38,8 @@ ERROR_CLASSES = frozenset({"transient", "refused", "spent", "unavailable"})
 RUN_ENDS = {"run_succeeded": "succeeded", "run_failed": "failed", "run_cancelled": "cancelled"}
 STEP_ENDS = {"step_succeeded": "succeeded", "step_failed": "failed", "step_skipped": "skipped"}
 FALLBACK_ENDS = {"fallback_succeeded": "succeeded", "fallback_failed": "failed"}
+#: Supervisors of these kinds have an id in their names.
+ONE_FAMILY = frozenset({"run", "evolution"})
 RUN_BEGINNINGS = frozenset({"run_accepted", "run_started", "run_resumed", "run_paused", "run_unpaused"})
 
 
@@ -54,6 +56,7 @@ class NodeMetrics:
         self._pipeline = BoundedLabel(100)
         self._step_type = BoundedLabel(40)
         self._provider = BoundedLabel(20)
+        self._model = BoundedLabel(40)
         self._supervisor = BoundedLabel(60)
         self._actor_class = BoundedLabel(80)
         self._in_flight: dict[str, str] = {}  # run id -> pipeline label
@@ -159,30 +162,39 @@ class NodeMetrics:
         self._call_seconds = Histogram(
             "evopipe_provider_request_duration_seconds",
             "How long provider calls took.",
-            ["provider", "outcome"],
+            ["provider", "model", "outcome"],
             buckets=CALL_SECONDS,
             registry=registry,
         )
         self._tokens = Counter(
-            "evopipe_provider_tokens", "Tokens that providers counted.", ["provider", "direction"], registry=registry
+            "evopipe_provider_tokens",
+            "Tokens that providers counted.",
+            ["provider", "model", "direction"],
+            registry=registry,
         )
         self._cost = Counter(
-            "evopipe_provider_cost_usd", "Cost of provider calls whose price is known.", ["provider"], registry=registry
+            "evopipe_provider_cost_usd",
+            "Cost of provider calls whose price is known.",
+            ["provider", "model"],
+            registry=registry,
         )
         self._errors = Counter(
-            "evopipe_provider_errors", "Provider calls that failed, by class.", ["provider", "class"], registry=registry
+            "evopipe_provider_errors",
+            "Provider calls that failed, by class.",
+            ["provider", "model", "class"],
+            registry=registry,
         )
 
     def _observe_call(self, event: ProviderCalled) -> None:
-        provider = self._provider(event.provider)
+        who = (self._provider(event.provider), self._model(event.model))
         outcome = one_of(event.outcome, {"ok", "error"})
-        self._call_seconds.labels(provider, outcome).observe(max(0.0, event.duration_s))
-        self._tokens.labels(provider, "input").inc(max(0, event.input_tokens))
-        self._tokens.labels(provider, "output").inc(max(0, event.output_tokens))
+        self._call_seconds.labels(*who, outcome).observe(max(0.0, event.duration_s))
+        self._tokens.labels(*who, "input").inc(max(0, event.input_tokens))
+        self._tokens.labels(*who, "output").inc(max(0, event.output_tokens))
         if event.cost_usd is not None:
-            self._cost.labels(provider).inc(max(0.0, float(event.cost_usd)))
+            self._cost.labels(*who).inc(max(0.0, float(event.cost_usd)))
         if event.outcome != "ok":
-            self._errors.labels(provider, one_of(event.error_class, ERROR_CLASSES)).inc()
+            self._errors.labels(*who, one_of(event.error_class, ERROR_CLASSES)).inc()
 
     # ---- kernel --------------------------------------------------------------------------------------------
 
@@ -214,10 +226,10 @@ class NodeMetrics:
 
 
 def family(name: str) -> str:
-    """The part of an actor's name that its kind shares: `RunSupervisor#12` and `run.12` have one series each kind."""
+    """The part of an actor's name that its kind shares: `Supervisor#12` and `run.12` have one series each kind."""
     head = name.partition("#")[0]
     kind, dot, _ = head.partition(".")
-    return kind if dot and kind == "run" else head
+    return kind if dot and kind in ONE_FAMILY else head
 
 
 def duration(data: Mapping[str, Any]) -> float | None:

@@ -1,7 +1,7 @@
 """The node's settings: one frozen value read from YAML and the environment, with errors that name file and line."""
 
 from runtime.settings.errors import Problem, SettingsError
-from runtime.settings.loading import config_path, load_settings
+from runtime.settings.loading import config_path, likely_places, load_settings
 from runtime.settings.model import (
     JournalSettings,
     LimitSettings,
@@ -31,6 +31,7 @@ __all__ = [
     "SettingsError",
     "VendorSettings",
     "config_path",
+    "likely_places",
     "load_settings",
     "make_private",
     "shipped_text",

@@ -5,8 +5,9 @@ Each leaf remembers which layer it came from, so that an error names the file an
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from runtime.settings.errors import Problem, SettingsError
 from runtime.settings.model import Settings
 from runtime.settings.places import default_config, default_socket, default_state_dir
 from runtime.settings.shipped import shipped_text
-from runtime.settings.wording import problems_of
+from runtime.settings.wording import known_keys, problems_of
 from runtime.settings.yaml_places import (
     LARGEST_CONFIG_BYTES,
     KeyPath,
@@ -40,11 +41,12 @@ class Layers:
     sources: dict[KeyPath, tuple[str, Place | None]] = field(default_factory=dict[KeyPath, tuple[str, Place | None]])
 
     def source_of(self, path: KeyPath) -> tuple[str, Place | None]:
-        """The source of the key, or of the nearest key above it."""
+        """The source of the key, of the nearest key above it, or else of one below it (a section nobody knows)."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.sources:
                 return self.sources[path[:length]]
-        return "settings", None
+        below = (source for known, source in self.sources.items() if known[: len(path)] == path)
+        return next(below, ("settings", None))
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path | None:
@@ -79,6 +81,30 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     return settings
 
 
+def likely_places(environ: Mapping[str, str] | None = None) -> tuple[Path, Path]:
+    """Socket and state directory as far as settings that `load_settings` refuses can be read.
+
+    For what has to reach a running node beside a broken file: the kill switch, `down`. Of a file that is no YAML,
+    nothing is known; then these are the environment's, or the usual places. Never raises `SettingsError`.
+    """
+    env = os.environ if environ is None else environ
+    layers = Layers()
+    file = config_path(env)
+    if file is not None:
+        with contextlib.suppress(SettingsError):
+            _add_yaml(layers, str(file), _read(file))
+    _add_environment(layers, env)
+    places = {key: layers.values.get(key) for key in PATH_KEYS}
+    texts = {key: value for key, value in places.items() if isinstance(value, str) and value}
+    for key in list(texts):
+        with contextlib.suppress(SettingsError):
+            _check_homes(layers, dict.fromkeys(PATH_KEYS) | {key: texts[key]})
+            continue
+        del texts[key]
+    values = _with_paths(Layers(texts, layers.sources), env, file)
+    return values["socket_path"], values["state_dir"]
+
+
 def _read(file: Path) -> str:
     try:
         if file.stat().st_size > LARGEST_CONFIG_BYTES:
@@ -104,9 +130,12 @@ def _add_yaml(layers: Layers, source: str, text: str) -> None:
         line, column = (error.place.line, error.place.column) if error.place else (None, None)
         problem = Problem(source, line, column, "", f"{error.message}.", "YAML key: value pairs", "correct that line.")
         raise SettingsError((problem,)) from error
-    _merge(layers.values, values)
     for path, place in places.items():
         layers.sources[path] = (source, place)
+    problems = tuple(_no_section(layers, path) for path in _scalars_over_sections(layers.values, values))
+    if problems:
+        raise SettingsError(problems)
+    _merge(layers.values, values)
 
 
 def _add_environment(layers: Layers, environ: Mapping[str, str]) -> list[Problem]:
@@ -128,6 +157,9 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> list[Problem
         for part in reversed(path):
             nested = {part: nested}
         _merge(layers.values, nested)
+        for length in range(2, len(path) + 1):
+            # Above the leaf, too: a variable may name a key below one that has no keys.
+            layers.sources[path[:length]] = (f"variable {name}", None)
         layers.sources[path] = (f"variable {name}", None)
     return problems
 
@@ -140,6 +172,7 @@ def _with_paths(layers: Layers, environ: Mapping[str, str], file: Path | None) -
         values["socket_path"] = default_socket(environ)
     if values.get("workspace") is None:
         values["workspace"] = Path(str(values["state_dir"])) / "workspace"
+    _check_homes(layers, values)
     for key in PATH_KEYS:
         values[key] = _absolute(values[key], layers.source_of((key,))[0], file)
     for vendor in ("anthropic", "gemini"):
@@ -151,12 +184,51 @@ def _with_paths(layers: Layers, environ: Mapping[str, str], file: Path | None) -
     return values
 
 
+def _check_homes(layers: Layers, values: Mapping[str, Any]) -> None:
+    """Raises `SettingsError` for a path that begins with the home (`~name`) of a user that does not exist."""
+    paths: list[tuple[KeyPath, Any]] = [((key,), values[key]) for key in PATH_KEYS]
+    for vendor in ("anthropic", "gemini"):
+        section: Any = values.get("providers", {}).get(vendor)
+        if isinstance(section, dict):
+            paths.append((("providers", vendor, "api_key_file"), section.get("api_key_file")))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    for path, value in paths:
+        try:
+            Path(value if isinstance(value, str) else ".").expanduser()
+        except RuntimeError as error:
+            source, place = layers.source_of(path)
+            line, column = (place.line, place.column) if place else (None, None)
+            message = "begins with ~ and the name of a user that has no home."
+            fix = "write the path out from /."
+            raise SettingsError((Problem(source, line, column, ".".join(path), message, "a path", fix),)) from error
+
+
 def _absolute(value: Any, source: str, file: Path | None) -> Any:
     """A path in the file is relative to the file; one from the environment, to the caller's directory."""
     if not isinstance(value, (str, Path)):
         return value
+    place = Path(value).expanduser()
+    if place.is_absolute():
+        return place  # also where the working directory is gone
     base = file.absolute().parent if file is not None and source == str(file) else Path.cwd()
-    return base / Path(value).expanduser()
+    return base / place
+
+
+def _scalars_over_sections(present: Mapping[str, Any], new: Mapping[str, Any], at: KeyPath = ()) -> Iterator[KeyPath]:
+    for key, value in new.items():
+        here: Any = present.get(key)
+        if isinstance(here, dict) and isinstance(value, dict):
+            yield from _scalars_over_sections(here, value, (*at, key))  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(here, dict) and value is not None:
+            yield (*at, key)
+
+
+def _no_section(layers: Layers, path: KeyPath) -> Problem:
+    source, place = layers.source_of(path)
+    line, column = (place.line, place.column) if place else (None, None)
+    keys = ", ".join(known_keys(path))
+    return Problem(
+        source, line, column, ".".join(path), "is no section.", f"keys below it: {keys}", "put each on its own line."
+    )
 
 
 def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:

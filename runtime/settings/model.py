@@ -45,7 +45,7 @@ class MetricsSettings(Frozen):
 class VendorSettings(Frozen):
     """A provider with a key and a URL."""
 
-    api_key_env: str | None
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None
     api_key_file: Path | None
     base_url: str | None
     model: str | None

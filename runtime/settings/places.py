@@ -46,7 +46,10 @@ def make_private(directory: Path) -> None:
     if found.st_uid != os.getuid():
         raise PermissionError(f"{directory} belongs to user {found.st_uid}, not to user {os.getuid()}")
     if stat.S_IMODE(found.st_mode) & 0o077:
-        raise PermissionError(f"{directory} is open to other users; run: chmod 700 {directory}")
+        raise PermissionError(
+            f"{directory} is open to other users; name a directory of its own, or if nothing else uses this one, "
+            f"run: chmod 700 {directory}"
+        )
 
 
 def _xdg(environ: Mapping[str, str], variable: str, below_home: str) -> Path:

@@ -52,8 +52,10 @@ def problems_of(error: ValidationError, source_of: SourceOf) -> tuple[Problem, .
 def _words(kind: str, path: KeyPath, message: str, context: dict[str, Any]) -> tuple[str, str, str]:
     if kind == "extra_forbidden":
         known = known_keys(path[:-1])
-        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
         fix = f"write {near[0]!r}." if near else "remove it."
+        if path[-1] == "api_key":
+            fix = "settings hold no keys: set the variable that api_key_env names, or name a file in api_key_file."
         return f"there is no setting {path[-1]!r} here.", f"one of {', '.join(known)}", fix
     if kind == "literal_error":
         return "not one of the allowed values.", str(context.get("expected")), "choose one of these."
@@ -69,7 +71,13 @@ def _words(kind: str, path: KeyPath, message: str, context: dict[str, Any]) -> t
     }
     if kind in bounds:
         key, words = bounds[kind]
-        return "is out of range.", f"{words} {context.get(key)}", f"give a value of {words} {context.get(key)}."
+        bound = f"{words} {context.get(key):g}"
+        return "is out of range.", bound, f"give a value of {bound}."
+    if kind == "string_pattern_mismatch" and path[-1:] == ("api_key_env",):
+        fix = "name the variable here and put the key into it."
+        return "is no name of an environment variable.", "capitals, digits and _ (never the key itself)", fix
+    if kind == "invalid_key":
+        return "is no text.", "a name", "quote it, or correct it."
     if kind == "value_error" and path[-1:] == ("host",):
         return f"{context.get('error')}.", "127.0.0.1, ::1 or localhost", "use 127.0.0.1 and a local scraper or proxy."
     return f"{message}.", "a valid value", "correct it."

@@ -70,12 +70,13 @@ def runs_ended(accepted: Sequence[Order], records: Mapping[str, RunRecord | None
 
 def _right(order: Order, record: RunRecord) -> list[str]:
     end = record.steps.get("end")
-    got: Any = None if end is None else end.result
-    if isinstance(got, dict) and "text" in got:
-        got = got["text"]
+    result: Any = None if end is None else end.result
+    got: Any = result["text"] if isinstance(result, dict) and "text" in result else result  # pyright: ignore[reportUnknownVariableType]
     if got == order.expected:
         return []
-    return [f"{record.run_id} ({record.pipeline_name}): step end gave {got!r} instead of {order.expected!r}; {record.steps}"]
+    return [
+        f"{record.run_id} ({record.pipeline_name}): step end gave {got!r} instead of {order.expected!r}; {record.steps}"
+    ]
 
 
 def nothing_repeated(world: World) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from actors.journal import UnfinishedRuns
+from actors.journal import JournalError, UnfinishedRuns
 from actors.kernel import ActorDeadError, ActorRef, CallTimeout, Crashed, KernelError, MailboxFull, Shutdown
 from actors.killswitch import ArmSwitch, SwitchState, TriggerSwitch
 from actors.runs import CancelRun, ListRuns, RunError
@@ -44,17 +44,17 @@ class Monkey:
 
     async def calm(self) -> None:
         """Switches everything on again."""
-        for name in sorted(self.switched):
-            await self._ask("kill_board", ArmSwitch("pipeline", name, "calm again", "monkey"))
+        for switch in list(self._world.view.triggered):
+            await self._ask("kill_board", ArmSwitch(switch.level, switch.name, "calm again", "monkey"))
 
     async def _strike(self) -> None:
         match self._rng.choices(("kill", "crash", "stop", "flood", "cancel", "switch"), (40, 25, 10, 10, 5, 10))[0]:
             case "kill":
-                self._hit("kill", lambda victim: victim.kill())
+                self._hit("kill", _kill)
             case "crash":
-                self._hit("crash", lambda victim: victim.exit(Crashed(Unhinged())))
+                self._hit("crash", _crash)
             case "stop":
-                self._hit("stop", lambda victim: victim.exit(Shutdown("the monkey")))
+                self._hit("stop", _stop)
             case "flood":
                 self._flood()
             case "cancel":
@@ -62,7 +62,7 @@ class Monkey:
             case _:
                 await self._switch()
 
-    def _hit(self, how: str, blow: Any) -> None:
+    def _hit(self, how: str, blow: Callable[[ActorRef[Any]], None]) -> None:
         victims = list(self._world.kernel.actors())
         if not victims:
             return
@@ -105,5 +105,17 @@ class Monkey:
         """Nobody there, or an error that says so, is fine: the monkey sits in the middle of its own chaos."""
         try:
             await self._world.kernel.ref(name).call(message, timeout_s=2.0)
-        except (ActorDeadError, CallTimeout, KernelError, RunError, KillSwitchError):
+        except (ActorDeadError, CallTimeout, KernelError, RunError, KillSwitchError, JournalError):
             self.did["unanswered"] += 1
+
+
+def _kill(victim: ActorRef[Any]) -> None:
+    victim.kill()
+
+
+def _crash(victim: ActorRef[Any]) -> None:
+    victim.exit(Crashed(Unhinged()))
+
+
+def _stop(victim: ActorRef[Any]) -> None:
+    victim.exit(Shutdown("the monkey"))

@@ -48,6 +48,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future: asyncio.Future[Any] = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - a pool hands every exception to whoever waits
+        except Exception as error:
             future.set_exception(error)
         return cast("Any", future)

@@ -12,8 +12,9 @@ import pytest
 
 from actors.kernel import Kernel
 from actors.providers import ProviderOptions, Request
-from pipelines.language import load_pipeline
+from pipelines.language import STEP_CLASSES, load_pipeline
 from runtime.cli.app import app
+from runtime.settings import load_settings
 from supervisors import Supervisor
 from tests.support import run
 
@@ -40,12 +41,40 @@ def test_the_pipeline_of_the_tour_is_valid_and_runs_two_steps_side_by_side() -> 
     assert [step.name for step in pipeline.steps] == ["gist", "facts", "answer"]
 
 
-def test_every_command_of_the_tour_exists() -> None:
+@pytest.mark.parametrize("number", range(4))
+def test_the_pipelines_of_the_format_guide_are_valid(number: int) -> None:
+    found = blocks("docs/pipelines.md", "yaml")
+    assert len(found) == 4
+    assert load_pipeline(found[number], source=f"docs/pipelines.md#{number}").steps
+
+
+def test_the_format_guide_names_every_step_type_and_each_key_of_its_own() -> None:
+    text = (ROOT / "docs/pipelines.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", text))
+    # Read for the sake of pipeline_ex; the guide need not invite anybody to use them.
+    foreign = {"async_streaming", "stream_handler", "stream_buffer_size", "claude_options", "environment_aware"}
+    foreign |= {"token_budget", "functions", "tools", "scope", "lazy", "batch_size", "prompt_parts", "output_schema"}
+    rows = "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    assert STEP_CLASSES.keys() <= set(re.findall(r"\w+", rows))
+    for name, step in STEP_CLASSES.items():
+        missing = step.model_fields.keys() - words - foreign - {"description"}
+        assert missing == set(), name
+
+
+def test_every_command_in_the_docs_exists() -> None:
     known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        used = set(re.findall(r"(?:^    |`|\$\()evopipe ([a-z-]+)", text, re.MULTILINE))
+        assert used <= known, page.name
+    assert "kill-actor" in known
+
+
+def test_what_the_tour_sets_in_the_environment_is_a_setting() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    used = set(re.findall(r"^    evopipe ([a-z-]+)", text, re.MULTILINE))
-    assert used
-    assert used <= known
+    given = dict(re.findall(r"(EVOPIPE_\w+)=(\S+)", text))
+    assert given
+    load_settings(environ={"HOME": "/nowhere", **given})
 
 
 def test_every_make_target_that_is_named_exists() -> None:

@@ -56,6 +56,44 @@ def test_help_lists_the_exit_codes(home: Path) -> None:
     assert "3 no node answers" in " ".join(done.stdout.split())
 
 
+def test_help_lists_every_command_and_version_is_an_option_too(home: Path) -> None:
+    assert "kill-actor" in evopipe("--help").stdout
+    assert evopipe("--version").stdout == evopipe("version").stdout
+
+
+@pytest.mark.parametrize("words", ["validate --json missing.yaml >&-", "run missing.yaml 2>&-", "status --help <&-"])
+def test_a_closed_stream_is_no_crash(home: Path, words: str) -> None:
+    command = f"{sys.executable} -m runtime.cli {words}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == (exits.OK if "--help" in words else exits.INVALID)
+    assert "Traceback" not in done.stderr
+
+
+def test_what_the_terminal_cannot_show_is_escaped(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    (home / "cause\u00e9.yaml").write_text("name: x\n", encoding="utf-8")
+    done = evopipe("validate", "cause\u00e9.yaml", cwd=home)
+    assert done.returncode == exits.INVALID
+    assert "cause\\xe9.yaml:1:1" in done.stdout
+    told = evopipe("validate", "--json", "cause\u00e9.yaml", cwd=home)
+    assert json.loads(told.stdout)[0]["file"] == "cause\u00e9.yaml"
+
+
+def test_a_working_directory_that_is_gone_is_told(home: Path) -> None:
+    (home / "small.yaml").write_text(PIPELINE, encoding="utf-8")
+    gone = f"mkdir gone; cd gone; rmdir ../gone; {sys.executable} -m runtime.cli run {home}/small.yaml"
+    done = subprocess.run(["sh", "-c", gone], capture_output=True, text=True, timeout=30, check=False, cwd=home)
+    assert done.returncode == exits.INVALID
+    assert "the working directory is gone" in done.stderr
+
+
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_spent(home: Path) -> None:
+    (home / "small.yaml").write_text(PIPELINE, encoding="utf-8")
+    done = evopipe("evolve", str(home / "small.yaml"), "--output", str(home / "no" / "best.yaml"))
+    assert done.returncode == exits.INVALID
+    assert "cannot be written" in done.stderr
+
+
 @pytest.mark.parametrize("words", [["status"], ["tree"], ["ps"], ["down"], ["runs"], ["arm", "node"]])
 def test_without_a_node_commands_say_so_with_code_3(home: Path, words: list[str]) -> None:
     done = evopipe(*words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -28,6 +29,16 @@ def evopipe() -> Iterator[Command]:
     with node_home() as command:
         (command.home / "rain.yaml").write_text(PIPELINE, encoding="utf-8")
         yield command
+
+
+def following(evopipe: Command, words: str) -> list[dict[str, str]]:
+    """The log's lines with `words`, as soon as there is one; fails after 10 s."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = [json.loads(line) for line in evopipe("logs").stdout.splitlines() if words in line]
+        if found:
+            return found
+    raise AssertionError(f"no log line has {words!r}")
 
 
 def test_up_run_down(evopipe: Command) -> None:
@@ -109,3 +120,67 @@ def test_a_metrics_port_in_use_is_told(evopipe: Command) -> None:
     evopipe.env = first
     assert done.returncode == exits.FAILED
     assert "in use" in done.stderr
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "metrics.port" in done.stderr
+
+
+def test_a_broken_settings_file_keeps_nobody_from_stopping_the_node(evopipe: Command) -> None:
+    evopipe("up")
+    broken = evopipe.home / ".config" / "evopipe" / "evopipe.yaml"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("limits: [", encoding="utf-8")
+    try:
+        killed = evopipe("kill", "pipeline", "rain", "--reason", "too dear")
+        assert (killed.returncode, "triggered: pipeline rain" in killed.stdout) == (exits.OK, True)
+        assert f"{broken}:" in killed.stderr
+        assert evopipe("arm", "pipeline", "rain").returncode == exits.OK
+        assert evopipe("down").returncode == exits.OK
+    finally:
+        broken.unlink()  # else a node left by a failure here would not be found and ended
+    assert not evopipe.socket.exists()
+
+
+def test_who_triggered_a_kill_switch_and_why_is_in_the_log(evopipe: Command) -> None:
+    evopipe("up")
+    evopipe("kill", "provider", "offline", "--reason", "too dear")
+    evopipe("arm", "provider", "offline", "--reason", "paid for")
+    lines = [json.loads(line) for line in evopipe("logs").stdout.splitlines()]
+    told = [(line["event"], line["switch"], line["reason"]) for line in lines if "switch" in line]
+    assert told == [
+        ("kill_switch_triggered", "provider offline", "too dear"),
+        ("kill_switch_armed", "provider offline", "paid for"),
+    ]
+
+
+def test_a_kill_of_a_provider_that_is_not_there_is_doubted(evopipe: Command) -> None:
+    evopipe("up")
+    done = evopipe("kill", "provider", "antropic")
+    assert (done.returncode, "it has anthropic, gemini, offline" in done.stderr) == (exits.OK, True)
+
+
+def test_cancelling_a_run_that_has_ended_says_so(evopipe: Command) -> None:
+    evopipe("up")
+    run_id = json.loads(evopipe("run", "rain.yaml", "-i", "topic=x", "--json").stdout)["run_id"]
+    done = evopipe("cancel", run_id)
+    assert done.returncode == exits.FAILED
+    assert "has ended already (succeeded)" in done.stderr
+
+
+def test_follow_says_that_the_progress_of_before_a_restart_is_gone(evopipe: Command) -> None:
+    evopipe("up")
+    run_id = json.loads(evopipe("run", "rain.yaml", "-i", "topic=x", "--json").stdout)["run_id"]
+    evopipe("down")
+    evopipe("up")
+    done = evopipe("follow", run_id)
+    assert (done.returncode, "no longer keeps the progress" in done.stderr) == (exits.OK, True)
+    assert "--:--:--" not in done.stderr
+
+
+def test_limits_that_a_reload_cannot_change_are_told(evopipe: Command) -> None:
+    evopipe("up")
+    file = evopipe.home / ".config" / "evopipe" / "evopipe.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("limits: {concurrent_runs: 5, drain_s: 3}\n", encoding="utf-8")
+    os.kill(int(evopipe.status()["pid"]), signal.SIGHUP)
+    (line,) = following(evopipe, "need a restart")
+    assert line["event"].endswith("take effect: limits.concurrent_runs")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.settings import Problem, Settings, SettingsError, load_settings, make_private, shipped_text
+from runtime.settings import Problem, Settings, SettingsError, likely_places, load_settings, make_private, shipped_text
 
 
 def load(tmp_path: Path, text: str | None = None, **environ: str) -> Settings:
@@ -70,6 +70,35 @@ def test_a_problem_of_the_environment_names_the_variable(tmp_path: Path) -> None
 def test_an_unknown_variable_is_told(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, EVOPIPE_STATEDIR="/x")
     assert "state_dir" in problem.fix
+
+
+def test_an_unknown_section_in_the_environment_names_the_variable_and_guesses_nothing_far_off(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, EVOPIPE_BOGUS__X="1")
+    assert problem.source == "variable EVOPIPE_BOGUS__X"
+    assert problem.fix == "remove it."
+
+
+@pytest.mark.parametrize(
+    ("text", "socket"),
+    [
+        ("metrics: [", "/run/evopipe/evopipe.sock"),
+        ("bogus: 1\nsocket_path: /s/e.sock\n", "/s/e.sock"),
+        ("socket_path: ~nobody-of-that-name/e.sock\n", "/run/evopipe/evopipe.sock"),
+    ],
+)
+def test_the_likely_places_are_known_beside_a_broken_file(tmp_path: Path, text: str, socket: str) -> None:
+    file = tmp_path / "evopipe.yaml"
+    file.write_text(text, encoding="utf-8")
+    env = {"EVOPIPE_CONFIG": str(file), "XDG_RUNTIME_DIR": "/run", "EVOPIPE_STATE_DIR": "/state"}
+    assert likely_places(env) == (Path(socket), Path("/state"))
+
+
+def test_settings_load_where_the_working_directory_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert load(tmp_path).state_dir == tmp_path / "state" / "evopipe"
 
 
 def test_text_that_is_no_yaml_is_told_with_its_line(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from tests.wire.behaviour import (
     Malformed,
     Page,
     Silent,
+    Slow,
     StreamFailed,
     scripted,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Malformed",
     "Page",
     "Silent",
+    "Slow",
     "StreamFailed",
     "WireServer",
     "scripted",

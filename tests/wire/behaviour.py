@@ -46,6 +46,13 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
+class Slow:
+    """A complete answer whose body comes in pieces of 16 bytes, `pause_s` apart."""
+
+    pause_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """Sends the head and the first part of the body, then resets the connection."""
 
@@ -60,7 +67,7 @@ class Page:
     """Status 200 and a page of HTML, as a captive proxy sends."""
 
 
-Behaviour = Answered | Failed | StreamFailed | Silent | Cut | Malformed | Page
+Behaviour = Answered | Failed | StreamFailed | Silent | Slow | Cut | Malformed | Page
 
 _WORDS: Mapping[str, Behaviour] = {
     "bad-request": Failed(400),
@@ -69,6 +76,7 @@ _WORDS: Mapping[str, Behaviour] = {
     "server-error": Failed(500),
     "overloaded": Failed(529),
     "silent": Silent(),
+    "slow": Slow(0.05),
     "cut": Cut(),
     "malformed": Malformed(),
     "page": Page(),

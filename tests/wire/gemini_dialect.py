@@ -54,7 +54,7 @@ class GeminiDialect:
     def answer(self, request: HttpRequest, body: dict[str, Any], behaviour: Answered) -> dict[str, Any]:
         if behaviour.text is None and body.get("tools"):
             declared = body["tools"][0]["functionDeclarations"][0]
-            call = {"name": declared["name"], "args": instance_of(declared.get("parametersJsonSchema", {}))}
+            call = {"name": declared["name"], "args": instance_of(_parameters(declared))}
             return self._response(request, body, behaviour, [{"functionCall": call}], "STOP", "")
         text = self._text(body, behaviour)
         return self._response(request, body, behaviour, [{"text": text}], behaviour.stop or "STOP", text)
@@ -129,3 +129,11 @@ class GeminiDialect:
 
 def _sse(data: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(data)}\r\n\r\n".encode()
+
+
+def _parameters(declared: dict[str, Any]) -> dict[str, Any]:
+    """Proto JSON takes a field's name in both spellings; the SDK sends the second. `parameters` is the older form."""
+    for name in ("parametersJsonSchema", "parameters_json_schema", "parameters"):
+        if name in declared:
+            return declared[name]
+    return {"type": "object"}

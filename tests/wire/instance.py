@@ -17,7 +17,7 @@ def instance_of(schema: Mapping[str, Any]) -> Any:
             return instance_of(schema[variants][0])
     named: Any = schema.get("type", "string")
     kind: str = named if isinstance(named, str) else named[0]
-    match kind:
+    match kind.lower():  # Gemini's own schemas write types in capitals
         case "object":
             return {name: instance_of(part) for name, part in schema.get("properties", {}).items()}
         case "array":

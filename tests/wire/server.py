@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from tests.wire.anthropic_dialect import AnthropicDialect
-from tests.wire.behaviour import Answered, Behaviour, Cut, Failed, Malformed, Page, Silent, StreamFailed, scripted
+from tests.wire.behaviour import Answered, Behaviour, Cut, Failed, Malformed, Page, Silent, Slow, StreamFailed, scripted
 from tests.wire.dialect import Dialect
 from tests.wire.gemini_dialect import GeminiDialect
 from tests.wire.http import HttpRequest, chunk, head, read_request, whole
@@ -140,6 +140,8 @@ class WireServer:
                 self._begin_and_reset(dialect, request, body, streams, writer)
                 await writer.drain()
                 return False
+            case Slow(pause_s):
+                await self._drip(pause_s, dialect, request, body, streams, writer)
             case StreamFailed() | Answered() if streams:
                 writer.write(head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked", **ids}))
                 for event in dialect.events(request, body, behaviour):
@@ -152,6 +154,27 @@ class WireServer:
                 writer.write(whole(200, json.dumps(dialect.answer(request, body, behaviour)).encode(), _JSON, ids))
         await writer.drain()
         return True
+
+    async def _drip(
+        self,
+        pause_s: float,
+        dialect: Dialect,
+        request: HttpRequest,
+        body: dict[str, Any],
+        streams: bool,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        if streams:
+            data = b"".join(dialect.events(request, body, Answered()))
+        else:
+            data = json.dumps(dialect.answer(request, body, Answered())).encode()
+        kind = "text/event-stream" if streams else _JSON
+        writer.write(head(200, {"content-type": kind, "transfer-encoding": "chunked"}))
+        for start in range(0, len(data), 16):
+            writer.write(chunk(data[start : start + 16]))
+            await writer.drain()
+            await asyncio.sleep(pause_s)
+        writer.write(chunk(b""))
 
     def _begin_and_reset(
         self,

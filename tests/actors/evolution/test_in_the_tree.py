@@ -2,83 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from decimal import Decimal
-from functools import partial
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from actors.evolution import AwaitEvolution, EvolutionState, Evolve
+from actors.evolution import (
+    AwaitEvolution,
+    CancelEvolution,
+    EvolutionState,
+    Evolve,
+    GetEvolution,
+    Organism,
+    chamber_name,
+)
+from actors.evolution.chamber import BreedingChamber
 from actors.journal import MemoryStore
-from actors.kernel import ChildSpec, Kernel, LoopWatchdog
-from actors.killswitch import KillView
+from actors.kernel import ActorRef, ActorStarted, Kernel
 from actors.providers import (
-    Answer,
-    ConnectionActor,
-    ProviderPool,
-    Request,
-    UnavailableError,
-    Usage,
-    connection_name,
-    pool_name,
+    ProviderCalled,
 )
 from actors.runs import AwaitRun, RunEvent, RunOutcome, RunRequest, SubmitRun
 from pipelines.language import Pipeline, build_pipeline, load_pipeline
-from supervisors import Supervisor
-from supervisors.tree import NodeParts, node_tree
 from tests.support import run
-
-
-class PlayedProvider:
-    """Says the prompt's first words again; without a key it refuses everything."""
-
-    def __init__(self, name: str, has_key: bool) -> None:
-        self.name = name
-        self._has_key = has_key
-
-    async def complete(self, request: Request) -> Answer:
-        if not self._has_key:
-            raise UnavailableError("no_key", self.name, "there is no key")
-        text = " ".join(request.prompt.split()[:8])
-        data = {"found": text.split()} if request.json_schema else None
-        return Answer(text, data, self.name, "played", Usage(len(request.prompt), 8), Decimal(0), "end_turn", {})
-
-    async def stream(self, request: Request) -> AsyncGenerator[str, None]:
-        yield (await self.complete(request)).text
-
-    async def aclose(self) -> None:
-        """Holds nothing."""
-
-
-def provider(name: str, has_key: bool) -> tuple[ChildSpec, ...]:
-    connection = connection_name(name, 1)
-    make = partial(PlayedProvider, name, has_key)
-    return (
-        ChildSpec(id=connection, actor_class=ConnectionActor, args=(name, make), name=connection),
-        ChildSpec(id="pool", actor_class=ProviderPool, args=(name, (connection,)), name=pool_name(name)),
-    )
-
-
-async def in_tree(directory: Path, keys: Mapping[str, bool], main: Callable[[Kernel], Awaitable[Any]]) -> Any:
-    kernel = Kernel()
-    parts = NodeParts(
-        state_dir=directory,
-        journal=MemoryStore(),
-        kill_view=KillView(),
-        by_name=kernel.ref,
-        providers={name: provider(name, has_key) for name, has_key in keys.items()},
-        usable_providers=lambda: tuple(name for name, has_key in keys.items() if has_key),
-        routes={"claude": "anthropic", "gemini": "gemini"},
-        max_live_runs=1000,
-        watchdog=ChildSpec(id="watchdog", actor_class=LoopWatchdog, name="loop_watchdog"),
-        gateway=(),
-    )
-    try:
-        await kernel.spawn(Supervisor, node_tree(parts), name="node", strategy="rest_for_one")
-        return await main(kernel)
-    finally:
-        await kernel.shutdown()
-
+from tests.tree_for_tests import in_tree
 
 SCHEMA = {"type": "object", "properties": {"found": {"type": "array"}}, "required": ["found"]}
 
@@ -152,3 +99,159 @@ def test_a_pipeline_evolves_as_real_runs_and_the_best_is_a_pipeline(tmp_path: Pa
     assert state.status == "succeeded", state.reason
     assert state.founder_fitness and state.best_fitness >= state.founder_fitness
     assert load_pipeline(state.best_yaml).name == "tour"
+
+
+OFFLINE_ONLY = {"anthropic": False, "gemini": False, "offline": True}
+
+
+def small_order() -> Evolve:
+    steps: list[Any] = [
+        {"name": "plan", "type": "gemini", "prompt": "Plan it. Be thorough. About {{inputs.topic}}."},
+        {"name": "report", "type": "claude", "prompt": "Write. Be brief. {{steps.plan.result}}"},
+    ]
+    bred = build_pipeline({"name": "tour", "inputs": {"topic": {}}, "steps": steps, "outputs": ["report"]})
+    return Evolve(bred, {"topic": "rivers"}, generations=2, population=4, budget_requests=24, seed=5, evolution_id="e1")
+
+
+async def evolved(kernel: Kernel) -> EvolutionState:
+    desk = kernel.ref("breeding")
+    await desk.call(small_order())
+    return await desk.call(AwaitEvolution("e1", 40), timeout_s=45)
+
+
+def ledger_of(directory: Path) -> bytes:
+    return (directory / "evolution" / "e1" / "ledger.jsonl").read_bytes()
+
+
+def at_step_of_evolution(kernel: Kernel, number: int, act: Callable[[], None]) -> None:
+    """Calls `act` once, in the middle of a run: when the `number`th step of an evolution's runs has started."""
+    seen = [0]
+
+    def watch(event: Any) -> None:
+        if isinstance(event, RunEvent) and event.kind == "step_started":
+            seen[0] += 1
+            if seen[0] == number:
+                act()
+
+    kernel.events.subscribe(watch)
+
+
+def living(kernel: Kernel) -> list[ActorRef[Any]]:
+    """Collects the organisms that start from now on."""
+    organisms: list[ActorRef[Any]] = []
+
+    def watch(event: Any) -> None:
+        if isinstance(event, ActorStarted) and event.ref.actor_class is Organism:
+            organisms.append(event.ref)
+
+    kernel.events.subscribe(watch)
+    return organisms
+
+
+def test_organisms_killed_in_the_middle_of_a_run_are_replaced_and_the_run_is_neither_lost_nor_paid_twice(
+    tmp_path: Path,
+) -> None:
+    async def sabotaged(kernel: Kernel) -> EvolutionState:
+        organisms = living(kernel)
+
+        def strike() -> None:
+            for organism in organisms:
+                organism.kill()
+
+        at_step_of_evolution(kernel, 9, strike)
+        return await evolved(kernel)
+
+    calm = run(in_tree(tmp_path / "calm", OFFLINE_ONLY, evolved), 60)
+    rough = run(in_tree(tmp_path / "rough", OFFLINE_ONLY, sabotaged), 60)
+    assert (rough.status, rough.requests_used) == ("succeeded", calm.requests_used)
+    assert ledger_of(tmp_path / "rough") == ledger_of(tmp_path / "calm")
+
+
+def test_a_chamber_killed_in_the_middle_of_runs_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    async def sabotaged(kernel: Kernel) -> EvolutionState:
+        at_step_of_evolution(kernel, 9, lambda: kernel.ref(chamber_name("e1")).kill())
+        return await evolved(kernel)
+
+    run(in_tree(tmp_path / "calm", OFFLINE_ONLY, evolved), 60)
+    assert run(in_tree(tmp_path / "rough", OFFLINE_ONLY, sabotaged), 60).status == "succeeded"
+    assert ledger_of(tmp_path / "rough") == ledger_of(tmp_path / "calm")
+
+
+def test_an_evolution_whose_node_stops_in_the_middle_of_runs_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    async def interrupted(kernel: Kernel) -> None:
+        reached = asyncio.Event()
+        at_step_of_evolution(kernel, 9, reached.set)
+        await kernel.ref("breeding").call(small_order())
+        await asyncio.wait_for(reached.wait(), 20)
+
+    async def resumed(kernel: Kernel) -> EvolutionState:
+        return await kernel.ref("breeding").call(AwaitEvolution("e1", 40), timeout_s=45)
+
+    run(in_tree(tmp_path / "calm", OFFLINE_ONLY, evolved), 60)
+    journal = MemoryStore()
+    run(in_tree(tmp_path / "cut", OFFLINE_ONLY, interrupted, journal), 60)
+    assert run(in_tree(tmp_path / "cut", OFFLINE_ONLY, resumed, journal), 60).status == "succeeded"
+    assert ledger_of(tmp_path / "cut") == ledger_of(tmp_path / "calm")
+
+
+def test_a_cancelled_evolution_leaves_no_run_behind(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    async def main(kernel: Kernel) -> EvolutionState:
+        reached, idle = asyncio.Event(), asyncio.Event()
+        begun: set[str] = set()
+
+        def watch(event: Any) -> None:
+            if isinstance(event, RunEvent) and event.kind == "run_started":
+                begun.add(event.run_id)
+            if isinstance(event, RunEvent) and event.kind in {"run_cancelled", "run_succeeded"}:
+                ended.append(event.kind)
+                begun.discard(event.run_id)
+                if reached.is_set() and not begun:
+                    idle.set()
+
+        kernel.events.subscribe(watch)
+        at_step_of_evolution(kernel, 7, reached.set)
+        desk = kernel.ref("breeding")
+        await desk.call(small_order())
+        await asyncio.wait_for(reached.wait(), 20)
+        state = await desk.call(CancelEvolution("e1"), timeout_s=35)
+        await asyncio.wait_for(idle.wait(), 5)
+        return state
+
+    assert run(in_tree(tmp_path, OFFLINE_ONLY, main), 60).status == "cancelled"
+    assert "run_cancelled" in ended
+
+
+def test_an_evolution_on_free_providers_never_falls_back_to_one_that_costs(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def main(kernel: Kernel) -> EvolutionState:
+        kernel.events.subscribe(
+            lambda event: asked.append(event.provider) if isinstance(event, ProviderCalled) else None
+        )
+        return await evolved(kernel)
+
+    # The free provider refuses everything; the others would answer.
+    state = run(in_tree(tmp_path, {"anthropic": True, "gemini": True, "offline": False}, main), 60)
+    assert state.best_fitness == 0
+    assert set(asked) == {"offline"}
+    assert state.requests_used <= 24
+
+
+def test_an_evolution_that_crashes_again_and_again_fails_alone(tmp_path: Path) -> None:
+    async def main(kernel: Kernel) -> tuple[EvolutionState, bool]:
+        def strike(event: Any) -> None:
+            if isinstance(event, ActorStarted) and event.ref.actor_class is BreedingChamber:
+                asyncio.get_running_loop().call_soon(event.ref.kill)
+
+        kernel.events.subscribe(strike)
+        desk = kernel.ref("breeding")
+        node = kernel.registry.whereis("evolution_desk")
+        await desk.call(small_order())
+        await desk.call(AwaitEvolution("e1", 20), timeout_s=25)
+        return await desk.call(GetEvolution("e1")), kernel.registry.whereis("evolution_desk") is node
+
+    state, same_desk = run(in_tree(tmp_path, OFFLINE_ONLY, main), 60)
+    assert state.status == "failed" and "chamber" in str(state.reason)
+    assert same_desk

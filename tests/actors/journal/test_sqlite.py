@@ -172,6 +172,28 @@ def test_a_file_of_a_newer_version_is_refused_and_named(path: Path) -> None:
         SqliteFile(path).open()
 
 
+def test_a_version_that_nobody_wrote_is_called_corrupt_and_not_newer(path: Path) -> None:
+    SqliteFile(path).open().close()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("INSERT INTO schema_version VALUES (34359738312, 1.0)")
+    connection.close()
+    with pytest.raises(JournalUnavailableError, match=r"corrupt .*34359738312.*Fix: restore it"):
+        SqliteFile(path).open()
+
+
+def test_a_full_disk_still_lets_what_is_there_be_read(path: Path) -> None:
+    store = SqliteFile(path, max_bytes=200_000).open()
+    store.commit([OpenRun("r", "p", "text", "hash", {}, {}, None)], 1.0)
+    with pytest.raises(JournalUnavailableError):
+        store.commit([RecordStep("r", "s", 1, "succeeded", "x" * 400_000)], 2.0)
+    known = store.load("r")
+    assert known is not None
+    assert known.steps == {}
+    store.commit([RecordStep("r", "s", 1, "succeeded", "small")], 3.0)
+    store.close()
+
+
 def test_an_older_file_is_migrated_and_keeps_its_rows() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     assert migrate(connection, 1.0, "x", MIGRATIONS) == len(MIGRATIONS)

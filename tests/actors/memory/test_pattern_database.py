@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from actors.kernel import Kernel
 from actors.memory import PatternDatabase, PatternsSetAside, PatternsUnsaved, Recall, Remember
-from actors.memory.patterns import MAX_PATTERNS, counted
+from actors.memory.patterns import MAX_PATTERNS, PatternFile, counted
 from pipelines.recovery import Experience
 from tests.support import run
 
@@ -64,6 +67,27 @@ def test_a_disk_that_refuses_is_said_and_does_not_end_the_memory(tmp_path: Path)
     reply = run(spoken_to(blocked / "dir", Remember("a", "b", "other_provider", True), Recall("a", "b"), events=events))
     assert reply == {"other_provider": Experience(1, 1)}
     assert any(isinstance(each, PatternsUnsaved) for each in events)
+
+
+def test_a_write_left_behind_by_a_killed_memory_does_not_mix_with_its_successors(tmp_path: Path) -> None:
+    path = tmp_path / "patterns.json"
+    used: list[str] = []
+
+    class Watched(PatternFile):
+        def _replace(self, text: str) -> None:
+            before = set(tmp_path.iterdir())
+
+            def look(_descriptor: int) -> None:
+                used.extend(each.name for each in set(tmp_path.iterdir()) - before)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(os, "fsync", look)
+                super()._replace(text)
+
+    for _ in range(2):
+        Watched(path).save(1, {("a", "b", "other_provider"): Experience(1, 1)})
+        path.unlink()
+    assert len(set(used)) == 2
 
 
 def test_the_memory_is_bounded_and_forgets_what_was_touched_longest_ago() -> None:

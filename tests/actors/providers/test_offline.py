@@ -219,3 +219,18 @@ def test_hostile_text_costs_no_more_than_a_moment(text: str) -> None:
     write(f"Fill in the template:\n\n{text}", None, {})
     fill({"type": "object", "properties": {"score": {"type": "number"}, "names": {"type": "array"}}}, text)
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "items": {"type": "integer"}, "minItems": 10_000_000},
+        {"type": "array", "items": {"type": "string"}, "minItems": 10_000_000},
+        {"type": "string", "minLength": 10_000_000_000},
+        {"type": "object", "properties": {f"p{n}": {"$ref": "#"} for n in range(10)}},
+    ],
+    ids=["numbers", "texts", "length", "itself"],
+)
+def test_a_schema_that_asks_for_too_much_is_refused_before_it_fills_the_memory(schema: dict[str, Any]) -> None:
+    with pytest.raises(RefusedError, match="the schema"):
+        answered(Request("Some text.", json_schema=schema))

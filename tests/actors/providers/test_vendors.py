@@ -34,6 +34,7 @@ from tests.wire import (
     Malformed,
     Page,
     Silent,
+    Slow,
     StreamFailed,
     WireServer,
 )
@@ -166,6 +167,45 @@ def test_an_invalid_schema_is_refused(vendor: Vendor) -> None:
             assert not server.calls
 
     run(main())
+
+
+@each_vendor
+def test_a_schema_that_refers_to_another_document_is_refused_without_fetching_it(vendor: Vendor) -> None:
+    async def main() -> None:
+        async with talking(vendor, Answered('{"n": 1}')) as (provider, server):
+            schema = {"type": "object", "properties": {"n": {"$ref": f"{server.url}/secrets.json"}}}
+            with pytest.raises(RefusedError) as caught:
+                await provider.complete(Request("x", json_schema=schema))
+            assert caught.value.code == "bad_schema"
+            assert not server.calls
+
+    run(main())
+
+
+@each_vendor
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 529])
+def test_a_vendor_that_asks_the_sdk_to_retry_is_called_once_all_the_same(vendor: Vendor, status: int) -> None:
+    error = failure(vendor, Failed(status, headers={"x-should-retry": "true", "retry-after-ms": "1"}))
+    assert error.code
+
+
+@each_vendor
+def test_an_answer_that_comes_slowly_is_an_answer(vendor: Vendor) -> None:
+    assert answered(vendor, Request("hello", timeout_s=20), Slow(0.01)).text == "You said: hello"
+
+
+@each_vendor
+def test_an_answer_that_drips_on_for_ever_ends_at_the_deadline(vendor: Vendor) -> None:
+    # Every piece comes in time for the SDK's own timeouts, which are per read: only ours is for the whole call.
+    async def main() -> ProviderError:
+        async with talking(vendor, Answered(), Slow(0.4)) as (provider, server):
+            await provider.complete(Request("so that the SDK is loaded"))
+            with pytest.raises(TransientError) as caught:
+                await provider.complete(Request("x", timeout_s=1.0))
+            assert len(server.calls) == 2
+            return caught.value
+
+    assert run(main(), 20).code == "timeout"
 
 
 @each_vendor

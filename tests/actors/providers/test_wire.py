@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
+from anthropic import AsyncAnthropic
+from google import genai
 
 from tests.support import run
 from tests.wire import Answered, Failed, WireServer, scripted
@@ -79,3 +83,53 @@ def test_an_unknown_path_is_not_found() -> None:
             return (await client.get(server.url + "/nothing")).status_code
 
     assert run(main()) == 404
+
+
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+def test_the_anthropic_sdk_reads_the_call_of_a_tool() -> None:
+    async def main() -> None:
+        async with (
+            WireServer() as server,
+            AsyncAnthropic(api_key="test-key", base_url=server.url, max_retries=0) as client,
+        ):
+            answer = await client.messages.create(
+                model="m",
+                max_tokens=50,
+                messages=[{"role": "user", "content": "note it"}],
+                tools=[{"name": "note", "input_schema": SCHEMA}],
+            )
+        (block,) = answer.content
+        assert block.type == "tool_use"
+        assert (answer.stop_reason, block.name, block.input) == ("tool_use", "note", {"n": 1})
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"parameters_json_schema": SCHEMA},
+        {"parameters": {"type": "OBJECT", "properties": {"n": {"type": "INTEGER"}}, "required": ["n"]}},
+    ],
+    ids=["json schema", "own schema"],
+)
+def test_the_gemini_sdk_reads_the_call_of_a_function(form: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with WireServer() as server:
+            options = genai.types.HttpOptions(base_url=server.url)
+            client = genai.Client(vertexai=False, api_key="test-key", http_options=options)
+            declared = genai.types.FunctionDeclaration(name="note", **form)
+            config = genai.types.GenerateContentConfig(
+                tools=[genai.types.Tool(function_declarations=[declared])],
+                automatic_function_calling=genai.types.AutomaticFunctionCallingConfig(disable=True),
+            )
+            models: Any = client.aio.models
+            answer = await models.generate_content(model="m", contents="note it", config=config)
+            await client.aio.aclose()
+            client.close()
+        (call,) = answer.function_calls
+        assert (call.name, call.args) == ("note", {"n": 1})
+
+    run(main())

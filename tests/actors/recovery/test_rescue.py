@@ -23,7 +23,8 @@ ALL = ("anthropic", "gemini", "offline")
 
 
 def step(**keys: Any) -> BaseStep:
-    data = {"name": "work", "type": "claude", "prompt": "Say {{inputs.what}}.", **keys}
+    given = {"name": "work", "type": "claude", "prompt": "Say {{inputs.what}}.", **keys}
+    data = {key: value for key, value in given.items() if key != "prompt" or value is not None}
     return build_pipeline({"name": "x", "steps": [data]}).steps[0]
 
 
@@ -217,3 +218,25 @@ def test_only_the_configured_providers_are_asked() -> None:
     options: dict[str, Any] = {"providers": lambda: ("offline",)}
     reply = run(in_world(lambda kernel: ask(kernel, wanted()), only_from("offline"), log, **options))
     assert isinstance(reply, Recovered) and "degraded" not in reply.result
+
+
+MANY = step(type="parallel_claude", prompt=None, parallel_tasks=[{"id": f"t{n}", "prompt": "?"} for n in range(20)])
+
+
+def test_a_way_that_could_overrun_the_budget_is_passed_over_and_says_so() -> None:
+    log: list[Any] = []
+    reply = run(in_world(lambda kernel: ask(kernel, wanted(MANY)), failed, log, budget_calls=39))
+    assert isinstance(reply, GaveUp)
+    over = [each for each in reply.tried if not each.run_id]
+    assert over and all("40 vendor calls, and 39 are left" in str(each.reason) for each in over)
+    assert {request.pipeline.steps[0].provider for request in log} == {"offline"}
+
+
+def test_all_searches_of_a_run_share_its_budget() -> None:
+    async def main(kernel: Kernel) -> list[Any]:
+        return [await ask(kernel, wanted()) for _ in range(3)]
+
+    log: list[Any] = []
+    options: dict[str, Any] = {"run_budget_calls": 4, "providers": ("anthropic", "gemini")}
+    run(in_world(main, failed, log, **options))
+    assert len([request for request in log if request.pipeline.steps[0].provider]) == 2

@@ -222,7 +222,7 @@ def test_a_nested_pipeline_that_takes_too_long_is_interrupted() -> None:
     run(main())
 
 
-@pytest.mark.parametrize(("depth", "status"), [(9, "succeeded"), (10, "failed")])
+@pytest.mark.parametrize(("depth", "status"), [(10, "succeeded"), (11, "failed")])
 def test_nesting_goes_ten_deep_and_no_deeper(depth: int, status: str) -> None:
     def nested(level: int) -> str:
         head = f"name: p{level}\nsteps:\n"

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from actors.journal import JournalUnavailableError, MemoryStore, RecordStep
-from actors.kernel import ActorRef, ChildSpec, Kernel
+from actors.kernel import ActorRef, ChildSpec, Kernel, Shutdown
 from actors.runs import PipelineActor, RunRequest, Workbench, pipeline_name, run_name, step_name
 from supervisors import DynamicSupervisor, Supervisor
 from tests.actors_for_tests import settle, until
@@ -259,6 +259,21 @@ def test_a_killed_journal_is_waited_for() -> None:
         holder(node.kernel, "journal").kill()
         node.hands.gates["b"].set()
         assert (await node.outcome()).outputs == {"c": 1}
+        await node.kernel.shutdown()
+
+    run(main())
+
+
+def test_a_step_that_a_stranger_stops_is_started_again() -> None:
+    async def main() -> None:
+        node = await small_node()
+        node.hands.gates = {"b": asyncio.Event()}
+        await node.submit("name: p\nsteps:\n  - {name: b, type: test_echo, value: 7}\n")
+        await until(lambda: node.hands.calls["b"] == 1)
+        node.kernel.ref(step_name("r1", "b")).exit(Shutdown("a stranger"))
+        await until(lambda: node.hands.calls["b"] == 2)
+        node.hands.gates["b"].set()
+        assert (await node.outcome()).results["b"] == 7
         await node.kernel.shutdown()
 
     run(main())

@@ -12,7 +12,8 @@ USAGE: dict[str, JsonValue] = {"input_tokens": 2, "output_tokens": 1}
 
 def test_money_adds_up_exactly() -> None:
     spent = Spending()
-    spent.add_all([{"usage": {**USAGE}, "cost_usd": "0.1"}] * 3)
+    result: JsonValue = {"usage": {**USAGE}, "cost_usd": "0.1"}
+    spent.add_all([result] * 3)
     assert (spent.cost_usd, spent.usage) == ("0.3", {"input_tokens": 6, "output_tokens": 3})
 
 

@@ -154,13 +154,22 @@ def test_provider_calls_show_time_tokens_cost_and_error_class() -> None:
             publish(called(error_class="invented", cost=None))
             samples = await n.scrape()
             name = "evopipe_provider_request_duration_seconds_count"
-            assert value(samples, name, provider="anthropic", outcome="ok") == 2
-            assert value(samples, name, provider="anthropic", outcome="error") == 2
-            assert value(samples, "evopipe_provider_tokens_total", provider="anthropic", direction="input") == 40
-            assert value(samples, "evopipe_provider_tokens_total", provider="anthropic", direction="output") == 16
-            assert value(samples, "evopipe_provider_cost_usd_total", provider="anthropic") == 0.25
-            assert value(samples, "evopipe_provider_errors_total", provider="anthropic", class_="transient") == 1
-            assert value(samples, "evopipe_provider_errors_total", provider="anthropic", class_="other") == 1
+            assert value(samples, name, provider="anthropic", model="m", outcome="ok") == 2
+            assert value(samples, name, provider="anthropic", model="m", outcome="error") == 2
+            assert (
+                value(samples, "evopipe_provider_tokens_total", provider="anthropic", model="m", direction="input")
+                == 40
+            )
+            assert (
+                value(samples, "evopipe_provider_tokens_total", provider="anthropic", model="m", direction="output")
+                == 16
+            )
+            assert value(samples, "evopipe_provider_cost_usd_total", provider="anthropic", model="m") == 0.25
+            assert (
+                value(samples, "evopipe_provider_errors_total", provider="anthropic", model="m", class_="transient")
+                == 1
+            )
+            assert value(samples, "evopipe_provider_errors_total", provider="anthropic", model="m", class_="other") == 1
 
     run(main())
 
@@ -336,7 +345,7 @@ def test_an_ended_server_frees_its_port_for_the_next_and_the_counters_go_on(how:
         async with node() as n:
             n.kernel.events.publish(called())
             _, port = await n.server.call(MetricsAddress())
-            assert value(await n.scrape(), "evopipe_provider_cost_usd_total", provider="anthropic") == 0.25
+            assert value(await n.scrape(), "evopipe_provider_cost_usd_total", provider="anthropic", model="m") == 0.25
             getattr(n.server, how)()
             await n.server.wait_exit()
             again = asyncio.Event()
@@ -344,7 +353,7 @@ def test_an_ended_server_frees_its_port_for_the_next_and_the_counters_go_on(how:
             await again.wait()
             n.server = await n.kernel.spawn(MetricsServer, n.metrics, port=port)
             n.kernel.events.publish(called())
-            assert value(await n.scrape(), "evopipe_provider_cost_usd_total", provider="anthropic") == 0.5
+            assert value(await n.scrape(), "evopipe_provider_cost_usd_total", provider="anthropic", model="m") == 0.5
 
     run(main())
 

@@ -1,0 +1,64 @@
+"""Who is told when kill switches change. The subscribers live in the view, and so survive a restart of the board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.kernel import Actor, ActorDeadError, ActorRef, MailboxFull, MonitorRef
+from actors.killswitch.messages import SwitchChanged
+from pipelines.guardrails.kill_switch import Switch
+
+
+class Audience:
+    """Part of a KillBoard, used by it alone. A subscriber with a full mailbox is told again at `tell_untold`; one that
+    has ended is forgotten."""
+
+    def __init__(self, board: Actor, subscribers: dict[ActorRef[Any], None]) -> None:
+        self._board = board
+        self._subscribers = subscribers
+        self._untold: set[ActorRef[Any]] = set()
+        self._monitors: dict[ActorRef[Any], MonitorRef] = {}
+
+    def watch_all(self) -> None:
+        """Watches those that an earlier board has left."""
+        for ref in tuple(self._subscribers):
+            self._watch(ref)
+
+    def add(self, ref: ActorRef[Any], triggered: tuple[Switch, ...]) -> None:
+        """Takes a subscriber in; it is told at once when a switch is in force."""
+        if ref not in self._subscribers:
+            self._subscribers[ref] = None
+            self._watch(ref)
+        if triggered:
+            self._tell({ref}, triggered)
+
+    def forget(self, ref: ActorRef[Any]) -> None:
+        """Ends a subscription; unknown ones are no error."""
+        self._subscribers.pop(ref, None)
+        self._untold.discard(ref)
+        monitor = self._monitors.pop(ref, None)
+        if monitor is not None:
+            self._board.demonitor(monitor)
+
+    def tell(self, triggered: tuple[Switch, ...]) -> None:
+        """Tells everyone."""
+        self._tell(set(self._subscribers), triggered)
+
+    def tell_untold(self, triggered: tuple[Switch, ...]) -> None:
+        """Tells those that had no room before."""
+        if self._untold:
+            again, self._untold = self._untold, set()
+            self._tell(again, triggered)
+
+    def _watch(self, ref: ActorRef[Any]) -> None:
+        self._monitors[ref] = self._board.monitor(ref)
+
+    def _tell(self, refs: set[ActorRef[Any]], triggered: tuple[Switch, ...]) -> None:
+        changed = SwitchChanged(triggered)
+        for ref in refs:
+            try:
+                ref.tell(changed)
+            except MailboxFull:
+                self._untold.add(ref)
+            except ActorDeadError:
+                self.forget(ref)

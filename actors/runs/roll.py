@@ -1,0 +1,107 @@
+"""The roll of a node's runs: which live, how the last ones ended, who waits for which. Plain bookkeeping."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from actors.kernel import MonitorRef, Reply, Timer
+from actors.runs.errors import RunStillRunningError
+from actors.runs.values import RunOutcome
+
+
+@dataclass(slots=True, eq=False)
+class LiveRun:
+    """A run that has not ended. `watched` is None until its tree has started, `paused` says why it stands still.
+    `waiting` are the callers who wait for its end, each with the timer of its patience."""
+
+    run_id: str
+    pipeline: str
+    watched: MonitorRef | None = None
+    paused: str | None = None
+    waiting: dict[Reply, Timer] = field(default_factory=dict[Reply, Timer])
+
+    def answer(self, outcome: RunOutcome | Exception) -> None:
+        """Answers all who wait."""
+        waiting, self.waiting = self.waiting, {}
+        for reply, patience in waiting.items():
+            patience.cancel()
+            if isinstance(outcome, Exception):
+                reply.fail(outcome)
+            else:
+                reply.set(outcome)
+
+
+class Roll:
+    """Live runs by id, and the outcomes of the last `keep_finished` ones."""
+
+    def __init__(self, keep_finished: int) -> None:
+        self._keep_finished = keep_finished
+        self._live: dict[str, LiveRun] = {}
+        self._finished: OrderedDict[str, RunOutcome] = OrderedDict()
+        #: Called when the last live run has gone.
+        self.when_empty: Callable[[], object] | None = None
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._live
+
+    def get(self, run_id: str) -> LiveRun | None:
+        """The live run with this id."""
+        return self._live.get(run_id)
+
+    def enter(self, run_id: str, pipeline: str) -> LiveRun:
+        """A run begins to live."""
+        live = self._live[run_id] = LiveRun(run_id, pipeline)
+        return live
+
+    def strike(self, live: LiveRun) -> bool:
+        """Takes this entry off, unless another one has its id by now; whether it was there."""
+        if self._live.get(live.run_id) is not live:
+            return False
+        del self._live[live.run_id]
+        self._tell_if_empty()
+        return True
+
+    def end(self, outcome: RunOutcome) -> LiveRun | None:
+        """A run has ended: keeps its outcome, answers who waits; the entry, if the run was live here."""
+        live = self._live.pop(outcome.run_id, None)
+        self._finished[outcome.run_id] = outcome
+        while len(self._finished) > self._keep_finished:
+            self._finished.popitem(last=False)
+        if live is not None:
+            live.answer(outcome)
+            self._tell_if_empty()
+        return live
+
+    def _tell_if_empty(self) -> None:
+        if self.when_empty is not None and not self._live:
+            self.when_empty()
+
+    def give_up(self, run_id: str, reply: Reply, timeout_s: float) -> None:
+        """A caller has waited long enough: for a run that stands still that is an outcome, else an error."""
+        live = self._live.get(run_id)
+        if live is None or live.waiting.pop(reply, None) is None:
+            return
+        if live.paused is None:
+            reply.fail(RunStillRunningError(run_id, timeout_s))
+        else:
+            reply.set(RunOutcome(run_id, "paused", {}, {}, {"code": "paused", "message": live.paused}, {}, None, 0.0))
+
+    def outcome(self, run_id: str) -> RunOutcome | None:
+        """How a run ended, as long as that is kept."""
+        return self._finished.get(run_id)
+
+    def pause(self, run_id: str, reason: str | None) -> None:
+        """A run stands still for `reason`, or (None) goes on."""
+        live = self._live.get(run_id)
+        if live is not None:
+            live.paused = reason
+
+    @property
+    def paused(self) -> Mapping[str, str]:
+        """Why runs stand still, by run id."""
+        return {run_id: live.paused for run_id, live in self._live.items() if live.paused is not None}

@@ -1,0 +1,83 @@
+"""The measurements themselves, in a tiny size: whether they run and what they write, never how fast they were."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.targets import TARGETS, at, lines, verdicts
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def bench(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What one tiny run of all measurements has written."""
+    directory = tmp_path_factory.mktemp("bench")
+    done = bench("--scale", "0.002", "--output", "out", cwd=directory)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(path.name for path in (directory / "out").iterdir()) == [
+        "actors.json",
+        "engine.json",
+        "report.json",
+        "startup.json",
+    ]
+    return json.loads((directory / "out" / "report.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.timeout(120)
+def test_every_target_has_a_figure_in_the_report(report: dict[str, Any]) -> None:
+    missing = [target.path for target in TARGETS if at(report, target.path) is None]
+    assert missing == []
+    assert [each["path"] for each in report["targets"]] == [target.path for target in TARGETS]
+
+
+@pytest.mark.timeout(120)
+def test_the_baseline_is_measured_in_the_same_run(report: dict[str, Any]) -> None:
+    for figure in ("spawns_per_s", "kb_per_actor", "calls_per_s"):
+        assert figure in report["actors"]["threading_actor"]
+    assert report["engine"]["bare_asyncio"]["step_us"] > 0
+
+
+@pytest.mark.timeout(120)
+def test_no_run_of_the_engine_fails_under_measurement(report: dict[str, Any]) -> None:
+    assert report["engine"]["evopipe"]["at_once_5000"]["failed"] == 0
+
+
+@pytest.mark.timeout(120)
+def test_less_than_the_full_work_is_not_judged(report: dict[str, Any]) -> None:
+    assert {each["met"] for each in report["targets"]} == {None}
+
+
+def test_a_missed_target_is_said_in_the_report_and_in_words() -> None:
+    slow = {"engine": {"evopipe": {"step_us": 251.0}}}
+    (verdict,) = verdicts(slow)
+    assert (verdict["found"], verdict["value"], verdict["met"]) == (251.0, 250, False)
+    (line,) = lines(slow)
+    assert line.startswith("MISSED engine.evopipe.step_us")
+    (kept,) = verdicts({"engine": {"evopipe": {"step_us": 250.0}}})
+    assert kept["met"] is True
+
+
+def test_a_measurement_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
+    done = bench("engnie", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no measurement named engnie; there are actors, engine, startup" in done.stderr
