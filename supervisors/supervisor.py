@@ -91,6 +91,7 @@ class Supervisor(Actor):
         self._window = RestartWindow(max_restarts, max_seconds)
         self._children: dict[str, _Child] = {spec.id: _Child(spec) for spec in children}
         self._ending = False
+        self._starting: tuple[ActorRef[Any], ChildSpec] | None = None
 
     def on_start(self) -> Any:
         """Plain as long as no child's start has to be waited for: a small tree is up within one turn."""
@@ -111,6 +112,8 @@ class Supervisor(Actor):
         try:
             await pending
             for starting in children:
+                if self._ending:
+                    return  # told to end meanwhile: on_stop sees to those that run
                 await self._start(starting)
         except KernelError as error:
             await self._undo_start(start_error(f"{self}/{starting.spec.id}", error))
@@ -118,6 +121,16 @@ class Supervisor(Actor):
     async def _undo_start(self, error: StartError) -> None:
         await self._end(list(self._children)[::-1])
         raise error from error.__cause__
+
+    def on_exit_request(self) -> None:
+        """A child's start may wait for what is ending as well: it is ended by its policy instead of waited for."""
+        self._ending = True
+        if self._starting is None:
+            return
+        ref, spec = self._starting
+        policy = spec.effective_shutdown
+        if not ask_to_end(self.kernel, self.ref, ref, policy) and not isinstance(policy, str):
+            self.kernel.clock.call_later(policy, ref.kill)
 
     def on_stop(self) -> Any:
         """Plain as long as every child ends at once when it is told to."""
@@ -189,6 +202,8 @@ class Supervisor(Actor):
         await self._end(ids[::-1])
         for child_id in ids:
             sibling = self._children.get(child_id)
+            if self._ending:
+                return
             if sibling is None or sibling.ref is not None:
                 continue
             if sibling is not child and sibling.spec.restart == "temporary":
@@ -263,10 +278,13 @@ class Supervisor(Actor):
         await self._start(child)
 
     async def _finish_start(self, child: _Child, cell: Any) -> None:
+        self._starting = cell.ref, child.spec
         try:
             await self.kernel.finish_start(cell, child.spec.start_timeout_s)
         except StartError as error:
             raise StartError(f"{self}/{child.spec.id}", error.reason) from error
+        finally:
+            self._starting = None
         self._started(child, cell.ref)
 
     def _started(self, child: _Child, ref: ActorRef[Any]) -> None:

@@ -105,6 +105,11 @@ class Actor(pykka.Actor):
     def on_stop(self) -> Any:
         """Runs at the end, plain or async, except after a kill. An exception here becomes the exit reason."""
 
+    def on_exit_request(self) -> None:
+        """For actors that trap exits: told to end while an async init or handler of theirs still runs, which is left
+        to finish. Cut short here what it waits for; plain, and at once. `on_stop` follows as ever.
+        """
+
     def on_passivate(self) -> Any:
         """Runs before an idle actor whose child spec has `passivate_after_s` is put to sleep: write down what the next
         one must know. Plain or async; does what `on_stop` does unless overridden, with `exit_reason` None. The object

@@ -130,6 +130,8 @@ def begin_exit(cell: Cell, reason: ExitReason, *, brutal: bool = False) -> None:
         ending = cast("Coroutine[Any, Any, Any]", result)
         cell.terminator = cell.kernel.start_task(terminate(cell, lambda: ending), cell, handler=False, inner=ending)
         return
+    if hook is not None and cell.task is not None and cell.actor_class.trap_exit and actor is not None:
+        _run_plain_hook(cell, actor.on_exit_request)
     cell.terminator = cell.kernel.start_task(terminate(cell, hook), cell, handler=False)
 
 

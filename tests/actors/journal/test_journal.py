@@ -32,6 +32,7 @@ from actors.journal import (
 )
 from actors.journal.records import Write, WriteReply
 from actors.kernel import ActorDeadError, Kernel, StartError
+from tests.actors_for_tests import settle
 from tests.support import run
 
 PLACES: dict[str, Callable[[Path], JournalPlace]] = {
@@ -131,6 +132,7 @@ def test_records_that_gather_during_a_commit_share_the_next_one() -> None:
         first = asyncio.ensure_future(journal.call(opening()))
         await entered(store)
         rest = [asyncio.ensure_future(journal.call(step(f"s{n}"))) for n in range(200)]
+        await settle()  # all 200 wait now
         store.gate.set()
         await asyncio.gather(first, *rest)
         assert store.batches == [1, 200]
