@@ -19,6 +19,8 @@ from actors.steps.jail import Entry
 from pipelines.language import FileOpsStep, parse_json, render, render_text
 from pipelines.language.patterns import UnsafePatternError, compile_pattern
 
+#: What `list` with `include_content` gives at the most, in bytes of all files together.
+MAX_LISTED_BYTES: Final = 32 * 1024 * 1024
 # What a shell pattern has no use for.
 _REGULAR: Final = re.compile(r"[\\^$+(){}|]|\.[*+?]")
 
@@ -33,7 +35,8 @@ async def operate(context: StepContext) -> JsonValue:
     match step.operation:
         case "read":
             text = await context.in_thread(jail.read_text, path)
-            return {**_said(step, path=path), "content": parse_content(path, text), "text": text}
+            content = await context.in_thread(parse_content, path, text)
+            return {**_said(step, path=path), "content": content, "text": text}
         case "write":
             size = await context.in_thread(jail.write_text, path, file_text(path, render(step.content, scope)))
             return {**_said(step, path=path), "size": size}
@@ -58,11 +61,18 @@ async def _list(context: StepContext, path: str) -> JsonValue:
     pattern = None if step.pattern is None else render_text(step.pattern, context.scope)
     entries = await context.in_thread(jail.list, path, recursive=step.recursive)
     files: list[JsonValue] = []
+    room = MAX_LISTED_BYTES
     for entry in entries:
         if pattern is not None and not fits(entry, pattern):
             continue
         file: dict[str, JsonValue] = {"name": entry.name, "path": entry.path, "size": entry.size}
         if step.include_content:
+            room -= entry.size
+            if room < 0:
+                raise WorkspaceFileError(
+                    f"the files of {shown(path)} hold more than {MAX_LISTED_BYTES} bytes; narrow the pattern, or list "
+                    "without include_content and read them one by one"
+                )
             file["content"] = await context.in_thread(jail.read_text, entry.path)
         files.append(file)
     return {**_said(step, path=path), "files": files, "count": len(files)}

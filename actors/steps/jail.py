@@ -20,6 +20,7 @@ from actors.steps.errors import OutsideWorkspaceError, WorkspaceFileError
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_LISTED = 10_000
+MAX_DEPTH = 64
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -208,18 +209,26 @@ class Jail:
         if stat.S_ISLNK(mode):
             raise OutsideWorkspaceError(f"{shown(path)}: {name!r} is a symbolic link, and links are not followed")
 
-    def _collect(self, directory: int, prefix: str, recursive: bool, found: list[Entry]) -> None:
+    def _collect(self, directory: int, prefix: str, recursive: bool, found: list[Entry], depth: int = 0) -> None:
+        if depth > MAX_DEPTH:
+            raise WorkspaceFileError(f"directories more than {MAX_DEPTH} deep; list a directory further in")
         for name in sorted(os.listdir(directory)):
-            facts = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            try:
+                facts = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # deleted since the directory was read
             path = f"{prefix}/{name}" if prefix else name
             if stat.S_ISREG(facts.st_mode):
                 found.append(Entry(name, path, facts.st_size))
                 if len(found) > MAX_LISTED:
                     raise WorkspaceFileError(f"more than {MAX_LISTED} files; list a smaller directory")
             elif recursive and stat.S_ISDIR(facts.st_mode):
-                inner = os.open(name, _DIRECTORY, dir_fd=directory)
                 try:
-                    self._collect(inner, path, recursive, found)
+                    inner = os.open(name, _DIRECTORY, dir_fd=directory)
+                except FileNotFoundError:
+                    continue
+                try:
+                    self._collect(inner, path, recursive, found, depth + 1)
                 finally:
                     os.close(inner)
 
