@@ -18,12 +18,12 @@ class Herald:
     def __init__(self, kernel: Kernel, request: RunRequest, voice: RunVoice) -> None:
         self._kernel = kernel
         self._run_id = request.run_id
-        self._pipeline = request.pipeline.name
+        self._facts = {"pipeline": request.pipeline.name, "origin": request.origin}
         self._voice = voice
 
     def run(self, kind: Any, **data: Any) -> None:
         """An event of the run itself."""
-        self._voice.say(self._kernel, self._run_id, kind, None, pipeline=self._pipeline, **data)
+        self._voice.say(self._kernel, self._run_id, kind, None, **self._facts, **data)
 
     def step(self, kind: Any, place: Start, **data: Any) -> None:
         """An event of one of its steps."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,6 +26,7 @@ from actors.kernel import CallTimedOut, ChildRestarted, Kernel, LoopBlocked, Mai
 from actors.killswitch import KillView
 from actors.providers.events import ProviderCalled
 from actors.runs.events import RunEvent
+from actors.runs.values import RunOrigin
 from runtime.metrics.labels import UNKNOWN, BoundedLabel, one_of
 from runtime.metrics.live import LiveActors, LiveSwitches
 
@@ -41,6 +42,7 @@ FALLBACK_ENDS = {"fallback_succeeded": "succeeded", "fallback_failed": "failed"}
 #: Supervisors of these kinds have an id in their names.
 ONE_FAMILY = frozenset({"run", "evolution"})
 RUN_BEGINNINGS = frozenset({"run_accepted", "run_started", "run_resumed", "run_paused", "run_unpaused"})
+ORIGINS = get_args(RunOrigin)
 
 
 class NodeMetrics:
@@ -59,7 +61,7 @@ class NodeMetrics:
         self._model = BoundedLabel(40)
         self._supervisor = BoundedLabel(60)
         self._actor_class = BoundedLabel(80)
-        self._in_flight: dict[str, str] = {}  # run id -> pipeline label
+        self._in_flight: dict[str, tuple[str, str]] = {}  # run id -> pipeline and origin labels
         self._paused: set[str] = set()
         self._make_run_metrics()
         self._make_provider_metrics()
@@ -101,7 +103,12 @@ class NodeMetrics:
 
     def _make_run_metrics(self) -> None:
         registry = self.registry
-        self._runs = Counter("evopipe_runs", "Runs that have ended, by how.", ["pipeline", "status"], registry=registry)
+        self._runs = Counter(
+            "evopipe_runs",
+            "Runs that have ended, by how; origin: a user, the fallback or an evolution.",
+            ["pipeline", "origin", "status"],
+            registry=registry,
+        )
         self._run_seconds = Histogram(
             "evopipe_run_duration_seconds", "How long runs took.", ["status"], buckets=RUN_SECONDS, registry=registry
         )
@@ -126,7 +133,7 @@ class NodeMetrics:
         if kind in RUN_ENDS:
             self._observe_run_end(event.run_id, RUN_ENDS[kind], data)
         elif kind in RUN_BEGINNINGS:
-            self._in_flight[event.run_id] = self._pipeline_of(event.run_id, data)
+            self._in_flight[event.run_id] = self._labels_of(event.run_id, data)
             if kind == "run_paused":
                 self._paused.add(event.run_id)
             else:
@@ -144,16 +151,17 @@ class NodeMetrics:
             self._fallbacks.labels(FALLBACK_ENDS[kind]).inc()
 
     def _observe_run_end(self, run_id: str, status: str, data: Mapping[str, Any]) -> None:
-        self._runs.labels(self._pipeline_of(run_id, data), status).inc()
+        self._runs.labels(*self._labels_of(run_id, data), status).inc()
         self._in_flight.pop(run_id, None)
         self._paused.discard(run_id)
         if (seconds := duration(data)) is not None:
             self._run_seconds.labels(status).observe(seconds)
 
-    def _pipeline_of(self, run_id: str, data: Mapping[str, Any]) -> str:
-        """The run's pipeline, from this event or from an earlier one of the run."""
-        name = data.get("pipeline")
-        return self._pipeline(name) if name else self._in_flight.get(run_id, UNKNOWN)
+    def _labels_of(self, run_id: str, data: Mapping[str, Any]) -> tuple[str, str]:
+        """The run's pipeline and origin, from this event or from an earlier one of the run."""
+        pipeline, origin = self._in_flight.get(run_id, (UNKNOWN, "user"))
+        name, came_from = data.get("pipeline"), data.get("origin")
+        return self._pipeline(name) if name else pipeline, str(came_from) if came_from in ORIGINS else origin
 
     # ---- providers -----------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ def test_no_label_is_unknown_where_its_value_is_known(families: list[Metric]) ->
 
 @pytest.mark.timeout(90)
 def test_runs_carry_their_pipeline_and_steps_their_type_and_time(families: list[Metric]) -> None:
-    assert total(families, "evopipe_runs_total", pipeline="everything", status="succeeded") == 1
+    assert total(families, "evopipe_runs_total", pipeline="everything", origin="user", status="succeeded") == 1
     assert total(families, "evopipe_run_duration_seconds_count", status="succeeded") == 1
     for step_type, status, count in (
         ("gemini", "succeeded", 1),

@@ -108,14 +108,14 @@ def test_runs_are_counted_from_their_acceptance_to_their_end() -> None:
             samples = await n.scrape()
             assert value(samples, "evopipe_runs_in_flight") == 2
             assert value(samples, "evopipe_runs_paused") == 1
-            assert value(samples, "evopipe_runs_total", pipeline="digest", status="succeeded") == 1
+            assert value(samples, "evopipe_runs_total", pipeline="digest", origin="user", status="succeeded") == 1
             assert value(samples, "evopipe_run_duration_seconds_sum", status="succeeded") == 0.7
             publish(event("run_cancelled", "r2"))
             publish(event("run_failed", "r3", pipeline="digest"))
             samples = await n.scrape()
             assert value(samples, "evopipe_runs_in_flight") == 0
             assert value(samples, "evopipe_runs_paused") == 0
-            assert value(samples, "evopipe_runs_total", pipeline="digest", status="failed") == 1
+            assert value(samples, "evopipe_runs_total", pipeline="digest", origin="user", status="failed") == 1
 
     run(main())
 
@@ -249,7 +249,7 @@ def test_names_from_outside_cannot_make_series_without_end() -> None:
                 publish(called(provider=f"provider{number}"))
             samples = await n.scrape()
             assert len(samples) < 2_500
-            assert value(samples, "evopipe_runs_total", pipeline="other", status="succeeded") == 1_900
+            assert value(samples, "evopipe_runs_total", pipeline="other", origin="user", status="succeeded") == 1_900
 
     run(main())
 
