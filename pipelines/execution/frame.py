@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from pipelines.execution.graph import Graph
-from pipelines.language import Scope, SetVariableStep, Step
+from pipelines.language import Scope, Step
 
 Progress = Literal["waiting", "running", "done"]
 
@@ -127,8 +127,8 @@ class Frame:
         return {**outer, **self.state} if self.state else outer
 
     def _keep_variables(self, step: Step, result: JsonValue) -> None:
-        # The name first: asking a pydantic class costs more than all the rest of a step's bookkeeping.
-        if step.type != "set_variable" or not isinstance(step, SetVariableStep) or not isinstance(result, Mapping):
+        # Its type's name: asking for the pydantic class costs more than all the rest of a step's bookkeeping.
+        if step.type != "set_variable" or not isinstance(result, Mapping):
             return
         values = result.get("variables")
         if isinstance(values, Mapping):
