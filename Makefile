@@ -14,7 +14,8 @@ PIN := --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint format bench wheel pin clean
+SECONDS ?= 30
+.PHONY: help install demo test lint format bench chaos wheel pin clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ format: $(TOOLS) ## Format the code and fix what ruff can fix
 
 bench: $(TOOLS) ## Measure actors, runs and start-up; JSON lands in out/bench
 	@$(BIN)/python -m bench --output out/bench
+
+chaos: $(TOOLS) ## Kill what there is in a node under load (SECONDS=30, SEED=a number to begin with)
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 wheel: $(TOOLS) ## Build the wheel and the source archive into dist/
 	$(BIN)/python -m build --outdir dist .

@@ -16,18 +16,18 @@ def main() -> int:
     """Plays rounds and prints what they showed, as JSON lines and a summary."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, help="the first seed (random, and printed, without it)")
-    parser.add_argument("--rounds", type=int, help="how many seeds in a row (1 with --seed, else until --seconds)")
-    parser.add_argument("--seconds", type=float, default=30.0, help="begin no new round after so many seconds")
+    parser.add_argument("--rounds", type=int, help="how many seeds in a row")
+    parser.add_argument("--seconds", type=float, help="begin no new round after so many seconds (30 without --rounds)")
     asked = parser.parse_args()
+    seconds = asked.seconds if asked.seconds is not None or asked.rounds is not None else 30.0
     first = asked.seed if asked.seed is not None else random.SystemRandom().randrange(1_000_000)
-    rounds = asked.rounds or (1 if asked.seed is not None else None)
     print(f"first seed {first}", flush=True)
     begun = time.monotonic()
     wrong: list[int] = []
     did: Counter[str] = Counter()
     ended: Counter[str] = Counter()
     number = 0
-    while number < rounds if rounds is not None else time.monotonic() - begun < asked.seconds:
+    while (asked.rounds is None or number < asked.rounds) and (seconds is None or time.monotonic() - begun < seconds):
         verdict = play(first + number)
         number += 1
         did += verdict.did
