@@ -26,8 +26,8 @@ class Audience:
 
     def add(self, ref: ActorRef[Any], triggered: tuple[Switch, ...]) -> None:
         """Takes a subscriber in; it is told at once when a switch is in force."""
-        if ref not in self._subscribers:
-            self._subscribers[ref] = None
+        self._subscribers[ref] = None
+        if ref not in self._monitors:
             self._watch(ref)
         if triggered:
             self._tell({ref}, triggered)

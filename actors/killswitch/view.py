@@ -33,6 +33,13 @@ class KillView:
         """All switches in force, in the order they were triggered."""
         return tuple(self._triggered.values())
 
+    def subscribe(self, ref: ActorRef[Any]) -> None:
+        """From this moment on `ref` is told of each change. On the loop's thread: what the view said in the same turn
+        and what the board tells later leave no gap, also while the board is being restarted. `Subscribe` to the board
+        as well, so that it watches for the subscriber's end.
+        """
+        self._subscribers[ref] = None
+
     def writer(self) -> tuple[Callable[[Mapping[Key, Switch]], None], dict[ActorRef[Any], None]]:
         """For the KillBoard alone: what replaces the state, and the subscribers it keeps here because they
         must survive a restart of the board."""

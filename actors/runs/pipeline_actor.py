@@ -87,7 +87,8 @@ class PipelineActor(Actor):
         self._begin()
 
     def _begin(self) -> None:
-        with contextlib.suppress(ActorDeadError):  # while it restarts the view still holds, and keeps subscribers
+        self._bench.kill_view.subscribe(self.ref)
+        with contextlib.suppress(ActorDeadError):  # restarted, it finds its subscribers in the view
             self.kernel.ref("kill_board").tell(Subscribe(self.ref))
         self._carry_out(self._tree.begin())
 

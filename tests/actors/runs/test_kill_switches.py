@@ -109,3 +109,43 @@ steps:
         await node.kernel.shutdown()
 
     run(main())
+
+
+def test_a_run_that_began_while_the_board_was_away_is_stopped_and_let_go_on_all_the_same(tmp_path: Path) -> None:
+    async def main() -> None:
+        view = KillView()
+        node = await small_node(view=view)
+        node.hands.gates = {"b": asyncio.Event()}
+        await node.submit(CHAIN)
+        await until(lambda: node.hands.active == 1)
+        board = await node.kernel.spawn(KillBoard, tmp_path, view, name="kill_board")
+        await board.call(TriggerSwitch("node", "", "stop it", "ada"))
+        await until(lambda: "run_paused" in node.kinds())
+        await until(lambda: node.hands.active == 0)
+        node.hands.gates["b"].set()
+        await board.call(ArmSwitch("node", "", "checked", "ada"))
+        assert (await node.outcome()).status == "succeeded"
+        await node.kernel.shutdown()
+
+    run(main())
+
+
+def test_a_board_killed_before_it_told_of_a_change_tells_it_in_its_next_life(tmp_path: Path) -> None:
+    async def main() -> None:
+        node, board = await with_board(tmp_path)
+        node.hands.gates = {"b": asyncio.Event()}
+        await node.submit(CHAIN)
+        await until(lambda: node.hands.active == 1)
+        await board.call(TriggerSwitch("pipeline", "p", "stop it", "ada"))
+        await until(lambda: "run_paused" in node.kinds())
+        board.kill()
+        await board.wait_exit()
+        replace, _ = node.bench.kill_view.writer()
+        (tmp_path / "kill_switches.json").unlink()
+        replace({})
+        node.hands.gates["b"].set()
+        await node.kernel.spawn(KillBoard, tmp_path, node.bench.kill_view, name="kill_board")
+        assert (await node.outcome()).status == "succeeded"
+        await node.kernel.shutdown()
+
+    run(main())
