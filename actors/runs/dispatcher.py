@@ -48,6 +48,10 @@ class _DrainExpired:
     """The live runs have had their time."""
 
 
+class _Learn:
+    """Read from the journal what is unfinished."""
+
+
 class _Relaunch:
     """Start what the journal holds as unfinished."""
 
@@ -82,7 +86,13 @@ class RunDispatcher(Actor):
         self._draining: Reply | None = None
         self._closed_for_runs = False
 
-    async def on_start(self) -> None:
+    def on_start(self) -> None:
+        """What the journal knows is the first message, before any other, and not part of the start: a start that waited
+        for the journal would hold up the very supervisor that has to bring a dead journal back.
+        """
+        self.ref.tell(_Learn())
+
+    async def _learn(self) -> None:
         """Learns which runs are unfinished; they count as live at once and are started in a task."""
         self._unfinished = await journal(self.kernel, UnfinishedRuns(), self._bench.record_timeout_s)
         for record in self._unfinished:
@@ -121,6 +131,8 @@ class RunDispatcher(Actor):
                 self._roll.give_up(run_id, reply, timeout_s)
             case _DrainExpired():
                 self._drained()
+            case _Learn():
+                return self._learn()
             case _Relaunch():
                 self.spawn_task(self._relaunch())
             case _:

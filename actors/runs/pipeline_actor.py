@@ -31,6 +31,10 @@ from actors.runs.workbench import Workbench
 from pipelines.guardrails.kill_switch import Switch
 
 
+class _Resume:
+    """Go on from the journal."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Reloaded:
     """The journal was read again after a pause."""
@@ -63,14 +67,16 @@ class PipelineActor(Actor):
 
     # ---- life ----------------------------------------------------------------------------------------------
 
-    def on_start(self) -> Any:
-        """Begins at once when nothing has happened yet, else after reading the journal."""
+    def on_start(self) -> None:
+        """Begins at once when nothing has happened yet. Else reading the journal is the first message, and not part of
+        the start: that would hold up the supervisors above for as long as the journal is away.
+        """
         self._began = self.kernel.clock.now()
         if self._bench.voice.is_fresh(self._request.run_id):
             self._herald.run("run_started")
             self._begin()
-            return None
-        return self._resume()
+        else:
+            self.ref.tell(_Resume())
 
     async def _resume(self) -> None:
         run_id = self._request.run_id
@@ -99,6 +105,8 @@ class PipelineActor(Actor):
         if self._closing:
             return False  # also to CancelRun: it comes too late
         match message:
+            case _Resume():
+                return self._resume()
             case StepDone(key, _, result):
                 self._crew.told(key)
                 self._carry_out(self._tree.done(key, result))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from actors.journal import JournalUnavailableError, MemoryStore, RecordStep
-from actors.kernel import ActorRef, ChildSpec, Kernel, Shutdown
+from actors.journal import Journal, JournalUnavailableError, MemoryStore, RecordStep
+from actors.kernel import ActorRef, ChildSpec, Kernel, Shutdown, WhichChildren
 from actors.runs import PipelineActor, RunRequest, Workbench, pipeline_name, run_name, step_name
 from supervisors import DynamicSupervisor, Supervisor
 from tests.actors_for_tests import settle, until
@@ -274,6 +274,26 @@ def test_a_step_that_a_stranger_stops_is_started_again() -> None:
         await until(lambda: node.hands.calls["b"] == 2)
         node.hands.gates["b"].set()
         assert (await node.outcome()).results["b"] == 7
+        await node.kernel.shutdown()
+
+    run(main())
+
+
+def test_without_a_journal_the_supervisors_of_dispatcher_and_run_start_all_the_same() -> None:
+    async def main() -> None:
+        node = await small_node()
+        node.hands.gates = {"b": asyncio.Event()}
+        await node.submit(CHAIN)
+        await until(lambda: node.hands.calls["b"] == 1)
+        node.kernel.unlink(node.top.resolve(), holder(node.kernel, "journal").resolve())
+        holder(node.kernel, "journal").kill()
+        for name in ("runs", pipeline_name("r1"), run_name("r1")):
+            holder(node.kernel, name).kill()
+            await until(lambda who=name: node.kernel.registry.whereis(who) is not None)
+        assert len(await node.top.call(WhichChildren(), timeout_s=1)) == 3
+        await node.kernel.spawn(Journal, node.store, name="journal")
+        node.hands.gates["b"].set()
+        assert (await node.outcome()).status == "succeeded"
         await node.kernel.shutdown()
 
     run(main())
