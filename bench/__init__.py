@@ -1,6 +1,6 @@
 """Measurements of evopipe, each beside a baseline taken in the same run. `make bench` runs them all.
 
-actors    the kernel against raw `pykka.ThreadingActor`
+actors    the kernel against raw `pykka.ThreadingActor`, a bare asyncio actor and, where installed, the BEAM
 engine    runs of five no-op steps against bare coroutines
 startup   the CLI and the node as processes
 

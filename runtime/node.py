@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from actors.journal import SqliteFile
-from actors.kernel import ActorRef, ChildSpec, Kernel, LoopWatchdog
+from actors.kernel import ActorRef, ChildSpec, Kernel, LoopWatchdog, RestartLog
 from actors.killswitch import KillView, TriggerSwitch
 from actors.providers import PROVIDERS, PriceList, ProviderOptions, provider_children
 from actors.runs import Drain
@@ -41,11 +41,16 @@ class Node:
         self.kernel = Kernel(rng=random.Random())
         self.kill_view = KillView()
         self.metrics = NodeMetrics(self.kernel, self.kill_view)
+        self.restart_log = RestartLog(self.kernel)
         self._root: ActorRef[Supervisor] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._started_at = 0.0
         self._metrics_address: tuple[str, int] | None = None
-        self._detach = [self.metrics.attach(), log_lifecycle(self.kernel.events)]
+        self._detach = [
+            self.metrics.attach(),
+            self.restart_log.attach(),
+            log_lifecycle(self.kernel.events, _keys(settings)),
+        ]
         self._draining = False
 
     # ---- life ----------------------------------------------------------------------------------------------
@@ -205,3 +210,8 @@ class Node:
             )
         )
         return tuple(children)
+
+
+def _keys(settings: Settings) -> list[str]:
+    vendors: list[VendorSettings] = [getattr(settings.providers, name) for name in PROVIDERS if name != "offline"]
+    return [key.get_secret_value() for vendor in vendors if (key := vendor.api_key()) is not None]

@@ -23,11 +23,11 @@ from actors.kernel import (
     Shutdown,
     StartChild,
     StartError,
-    SupervisorEscalated,
     TerminateChild,
     WhichChildren,
 )
 from supervisors.backoff import Backoff
+from supervisors.escalation import escalate
 from supervisors.intensity import RestartWindow
 from supervisors.spec_rules import check_max_children, check_options, check_spec
 from supervisors.starting import start_error
@@ -41,6 +41,7 @@ class _Child:
     ref: ActorRef[Any] | None = None
     restarts: int = 0
     wanted: bool = True
+    former: ActorRef[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class DynamicSupervisor(Actor):
         child = self._by_ref.pop(message.sender, None)
         if child is None or self._ending or not child.wanted:
             return
-        child.ref = None
+        child.ref, child.former = None, message.sender
         if should_restart(child.spec.restart, message.reason):
             self._waiting.add(child)
             self._restart(child, message.reason)
@@ -212,18 +213,13 @@ class DynamicSupervisor(Actor):
 
     def _restarted(self, child: _Child, reason: ExitReason) -> None:
         if self._started(child) is not None:
-            self.kernel.events.publish(ChildRestarted(str(self), child.spec.id, reason))
+            self.kernel.events.publish(ChildRestarted(str(self), child.spec.id, reason, child.former, child.ref))
+            child.former = None  # a dead ref holds what its actor left
 
     def _escalate(self, child: _Child, reason: ExitReason) -> None:
         self._ending = True
         self._waiting.discard(child)
-        self.kernel.events.publish(SupervisorEscalated(str(self), child.spec.id, reason))
-        self.ref.exit(
-            Shutdown(
-                f"{self}: more than {self._window.max_restarts} restarts in {self._window.max_seconds:g} s, "
-                f"the last of {child.spec.id} ({reason})"
-            )
-        )
+        escalate(self.kernel, self.ref, self._window, child.spec.id, reason)
 
     # ---- children ------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.kernel import Kernel
+from actors.kernel import Kernel, status_of
 
 
 def snapshot(kernel: Kernel) -> list[dict[str, Any]]:
@@ -23,7 +23,7 @@ def snapshot(kernel: Kernel) -> list[dict[str, Any]]:
             "name": cell.name or str(cell),
             "id": cell.id,
             "class": cell.actor_class.__name__,
-            "status": "asleep" if cell.status == "running" and cell.actor is None else cell.status,
+            "status": status_of(cell),
             "restarts": cell.restarts,
             "mailbox": cell.mailbox_length(),
             "uptime_s": round(now - cell.started_at, 3) if cell.status == "running" else 0.0,

@@ -27,12 +27,12 @@ from actors.kernel import (
     Shutdown,
     StartChild,
     StartError,
-    SupervisorEscalated,
     TerminateChild,
     WhichChildren,
     is_abnormal,
 )
 from supervisors.backoff import Backoff
+from supervisors.escalation import escalate
 from supervisors.intensity import RestartWindow
 from supervisors.spec_rules import check_options, check_spec, check_specs
 from supervisors.starting import start_error
@@ -49,6 +49,7 @@ class _Child:
     ref: ActorRef[Any] | None = None
     restarting: bool = False
     restarts: int = 0
+    former: ActorRef[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Supervisor(Actor):
         self._backoff = backoff
         self._window = RestartWindow(max_restarts, max_seconds)
         self._children: dict[str, _Child] = {spec.id: _Child(spec) for spec in children}
+        self._by_ref: dict[ActorRef[Any], _Child] = {}  # or each crash would search through all siblings
         self._ending = False
         self._starting: tuple[ActorRef[Any], ChildSpec] | None = None
 
@@ -168,10 +170,10 @@ class Supervisor(Actor):
     # ---- failures ------------------------------------------------------------------------------------------
 
     def _child_ended(self, message: Exit) -> Coroutine[Any, Any, None] | None:
-        child = next((c for c in self._children.values() if c.ref is message.sender), None)
+        child = self._by_ref.pop(message.sender, None)
         if child is None or self._ending:
             return None
-        child.ref = None
+        child.ref, child.former = None, message.sender
         if should_restart(child.spec.restart, message.reason):
             return self._restart(child, message.reason)
         if child.spec.restart == "temporary":
@@ -198,7 +200,8 @@ class Supervisor(Actor):
         if not self._window.admit(self.kernel.clock.now()):
             self._escalate(child, reason)
             return
-        ids = affected(self._strategy, list(self._children), child.spec.id)
+        alone = self._strategy == "one_for_one"  # then the order of the siblings is not worth a list of them
+        ids = affected(self._strategy, () if alone else list(self._children), child.spec.id)
         await self._end(ids[::-1])
         for child_id in ids:
             sibling = self._children.get(child_id)
@@ -216,18 +219,13 @@ class Supervisor(Actor):
                 failure = start_error(f"{self}/{child_id}", error)
                 self.tell_after(0.0, _Restart(child_id, failure.reason, sibling.restarts))
                 return
-            self.kernel.events.publish(ChildRestarted(str(self), child_id, reason))
+            self.kernel.events.publish(ChildRestarted(str(self), child_id, reason, sibling.former, sibling.ref))
+            sibling.former = None  # a dead ref holds what its actor left
 
     def _escalate(self, child: _Child, reason: ExitReason) -> None:
         self._ending = True
         child.restarting = False
-        self.kernel.events.publish(SupervisorEscalated(str(self), child.spec.id, reason))
-        self.ref.exit(
-            Shutdown(
-                f"{self}: more than {self._window.max_restarts} restarts in {self._window.max_seconds:g} s, "
-                f"the last of {child.spec.id} ({reason})"
-            )
-        )
+        escalate(self.kernel, self.ref, self._window, child.spec.id, reason)
 
     def _consider_auto_shutdown(self, child: _Child, reason: ExitReason) -> None:
         others = [c for c in self._children.values() if c.spec.significant and c is not child]
@@ -290,6 +288,8 @@ class Supervisor(Actor):
     def _started(self, child: _Child, ref: ActorRef[Any]) -> None:
         child.restarting = False
         child.ref = ref if ref.is_alive() else None
+        if child.ref is not None:
+            self._by_ref[ref] = child
 
     async def _end(self, ids: Sequence[str]) -> None:
         for child_id in ids:
@@ -299,6 +299,8 @@ class Supervisor(Actor):
             child.restarting = False
             ref, child.ref = child.ref, None
             if ref is not None:
+                self._by_ref.pop(ref, None)
+                child.former = ref
                 await stop_children(self.kernel, self.ref, [(ref, child.spec.effective_shutdown)])
 
     async def _add(self, spec: ChildSpec) -> ActorRef[Any] | None:

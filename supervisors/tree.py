@@ -3,7 +3,7 @@
 node (rest_for_one: a floor that fails takes those that stand on it along, never those below)
 ├─ foundation (one_for_all)    journal · kill_board · loop_watchdog
 ├─ providers (one_for_one)     provider.<name>.supervisor: its connections and its pool
-├─ memory_desk (one_for_one)   memory
+├─ memory_desk (one_for_one)   memory · sessions
 ├─ runs_desk (rest_for_one)    pipelines (dynamic: one small tree per run) · runs
 ├─ recovery (one_for_one)      fallback
 ├─ evolution_desk (rest_for_one)  evolution (dynamic: one chamber's tree each) · breeding
@@ -24,6 +24,8 @@ from actors.killswitch import KillBoard, KillView
 from actors.memory import PatternDatabase
 from actors.recovery import EmergentFallbackActor
 from actors.runs import PipelineActor, RunDispatcher, RunRequest, Workbench
+from actors.sessions import SessionDesk
+from actors.steps.asking import result_of
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.evolution_tree import chamber_tree
 from supervisors.run_tree import run_tree
@@ -107,7 +109,10 @@ def _foundation(parts: NodeParts) -> tuple[ChildSpec, ...]:
 
 
 def _memory(parts: NodeParts) -> tuple[ChildSpec, ...]:
-    return (ChildSpec(id="memory", actor_class=PatternDatabase, args=(parts.state_dir,), name="memory"),)
+    return (
+        ChildSpec(id="memory", actor_class=PatternDatabase, args=(parts.state_dir,), name="memory"),
+        ChildSpec(id="sessions", actor_class=SessionDesk, args=(parts.state_dir, result_of), name="sessions"),
+    )
 
 
 def _runs(parts: NodeParts) -> tuple[ChildSpec, ...]:

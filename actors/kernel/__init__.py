@@ -4,8 +4,11 @@ exits, errors, messages, events, child   values
 clock, timers, deadlines, future         time and waiting
 cell, owned                              one actor's control block and its turn; its tasks and owed replies
 init, links, dormancy                    how an actor starts, ends and who hears of it, and sleeps
+crash_desk, crash_report, redaction      what is told of an abnormal end, and what never is
 ref, registry                            how others reach it
 actor, blocking, watchdog                what users subclass, and the loop's guard
+introspection, tracing, restart_log      looking inside: reports, suspension, traces, who was restarted
+facts, whereabouts                       what reports say of an actor's state, and of the line it is at
 kernel                                   starts actors and gives them turns
 """
 
@@ -23,6 +26,7 @@ from actors.kernel.child import (
     WhichChildren,
 )
 from actors.kernel.clock import Clock, LoopClock, ManualClock
+from actors.kernel.crash_report import ActorKilled, CrashReport, CrashReported, FateShared
 from actors.kernel.errors import (
     ActorDeadError,
     AlreadyPresent,
@@ -53,20 +57,38 @@ from actors.kernel.events import (
 )
 from actors.kernel.exits import Crashed, ExitReason, Killed, NoProcess, Normal, Shutdown, is_abnormal
 from actors.kernel.future import ActorFuture
+from actors.kernel.introspection import (
+    Activity,
+    ActorReport,
+    Listed,
+    find,
+    inspect,
+    resume,
+    status_of,
+    suspend,
+    trace,
+    untrace,
+)
 from actors.kernel.kernel import Kernel
 from actors.kernel.messages import IGNORE, Deferred, Down, Exit, Ignore, MonitorRef
 from actors.kernel.ref import ActorRef, NameRef
+from actors.kernel.restart_log import RestartLog, RestartRecord
 from actors.kernel.timers import Timer
+from actors.kernel.tracing import MOST_KEPT, TracedMessage
 from actors.kernel.watchdog import LoopWatchdog
 
 __all__ = [
     "IGNORE",
+    "MOST_KEPT",
+    "Activity",
     "Actor",
     "ActorAbandoned",
     "ActorDeadError",
     "ActorExited",
     "ActorFuture",
+    "ActorKilled",
     "ActorRef",
+    "ActorReport",
     "ActorStarted",
     "AlreadyPresent",
     "AlreadyStarted",
@@ -80,6 +102,8 @@ __all__ = [
     "ChildSpec",
     "Clock",
     "CountChildren",
+    "CrashReport",
+    "CrashReported",
     "Crashed",
     "DeadlockError",
     "Deferred",
@@ -89,12 +113,14 @@ __all__ = [
     "EventBus",
     "Exit",
     "ExitReason",
+    "FateShared",
     "Ignore",
     "InvalidChildSpecError",
     "Kernel",
     "KernelClosedError",
     "KernelError",
     "Killed",
+    "Listed",
     "LoopBlocked",
     "LoopClock",
     "LoopWatchdog",
@@ -110,12 +136,22 @@ __all__ = [
     "NotFound",
     "Reply",
     "RestartChild",
+    "RestartLog",
+    "RestartRecord",
     "Shutdown",
     "StartChild",
     "StartError",
     "SupervisorEscalated",
     "TerminateChild",
     "Timer",
+    "TracedMessage",
     "WhichChildren",
+    "find",
+    "inspect",
     "is_abnormal",
+    "resume",
+    "status_of",
+    "suspend",
+    "trace",
+    "untrace",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import pykka
@@ -20,6 +20,7 @@ from actors.kernel import links
 from actors.kernel.dormancy import Dormancy
 from actors.kernel.errors import KernelError
 from actors.kernel.exits import ExitReason
+from actors.kernel.facts import plain_facts
 from actors.kernel.future import ActorFuture
 from actors.kernel.messages import Deferred, MonitorRef, ReplyTo, settle, settle_error
 from actors.kernel.owned import forget_reply, own, take_reply
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from actors.kernel.kernel import Kernel
     from actors.kernel.ref import ActorRef
 
+_KERNELS_OWN = frozenset({"_cell", "_hands", "_hands_ident", "receive"})
 _PROXY_MESSAGES = frozenset({pykka.messages.ProxyCall, pykka.messages.ProxyGetAttr, pykka.messages.ProxySetAttr})
 
 
@@ -116,6 +118,14 @@ class Actor(pykka.Actor):
         is dropped afterwards; the next message makes a new one, from `__init__` and `on_start`.
         """
         return self.on_stop()
+
+    def describe(self) -> Mapping[str, object]:
+        """What people who inspect this actor see of its state. By default each attribute's type and size.
+
+        Override it to say more in few words; the result is bounded. Runs on the loop, at any time, also beside a
+        handler of this actor: be quick, change nothing, and tell no secret and no user's text.
+        """
+        return plain_facts({name: value for name, value in self.__dict__.copy().items() if name not in _KERNELS_OWN})
 
     # ---- who and where -------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class BlockingActor(Actor):
     """
 
     _hands: pykka.ActorRef[_Hands] | None = None
+    _hands_ident: int | None = None
 
     def start_hook(self) -> Any:
         self._hands = _Hands.start()
@@ -84,6 +85,7 @@ class BlockingActor(Actor):
         done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
 
         def run_and_report() -> None:
+            self._hands_ident = threading.get_ident()
             try:
                 value, error = context.run(code), None
             except BaseException as raised:  # noqa: BLE001 - carried back to the loop, where it is this actor's crash
@@ -97,6 +99,11 @@ class BlockingActor(Actor):
         if error is not None:
             raise error
         return value
+
+    @property
+    def hands_ident(self) -> int | None:
+        """The identity of the thread that ran the last hook or handler; None before the first."""
+        return self._hands_ident
 
     @property
     def thread_ident(self) -> int:

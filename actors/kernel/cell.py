@@ -2,7 +2,7 @@
 
 A cell runs on its kernel's loop thread only. An idle actor has no task: plain handlers run inside the scheduler's
 turn, and only a handler that is a coroutine gets a task, which then also takes the messages that came meanwhile.
-That keeps an idle actor at a few hundred bytes and a call at a few microseconds (see bench/actors.py).
+That keeps an idle actor at a few hundred bytes and a call at a few microseconds (see bench/actors).
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Cell:
         "call",
         "id",
         "idle",
+        "item",
         "kernel",
         "links",
         "name",
@@ -70,6 +71,7 @@ class Cell:
         "restarts",
         "room_waiters",
         "scheduled",
+        "since",
         "started_at",
         "starter",
         "status",
@@ -79,7 +81,6 @@ class Cell:
         "task",
         "terminator",
         "timers",
-        "told",
         "waiting_on",
         "watched_by",
         "watching",
@@ -103,7 +104,8 @@ class Cell:
         self.queue: deque[Any] | None = None
         self.system: deque[Any] | None = None
         self.call: Call | None = None
-        self.told = False
+        self.item: Any = None  # what the running coroutine or deferred work is for
+        self.since = 0.0  # when that coroutine began, by the kernel's clock
         self.task: asyncio.Task[None] | None = None
         self.terminator: asyncio.Task[None] | None = None
         self.waiting_on: Cell | None = None
@@ -213,7 +215,7 @@ class Cell:
             try:
                 result = self._begin(item)
             except BaseException as error:  # noqa: BLE001 - an actor's crash is an exit reason, never its kernel's
-                self.fail(error, told=_is_told(item))
+                self.fail(error, item)
                 continue
             finally:
                 kernel.current = previous
@@ -221,9 +223,15 @@ class Cell:
                 continue
             # Asked of None, which most handlers answer, the abstract class would take longer than the whole turn.
             if result is not None and isinstance(result, Coroutine):
-                self.told = _is_told(item)
+                self.item = item
+                self.since = kernel.clock.now()
                 return result  # pyright: ignore[reportUnknownVariableType]
-            self.answer(result)
+            if result.__class__ is Deferred:
+                self.item = item
+                self.answer(result)
+                self.item = None
+            else:
+                self.answer(result)
         return None
 
     def put_back(self, item: Any) -> None:
@@ -276,7 +284,7 @@ class Cell:
                     return  # cancelled by our own exit: begin_exit has the reason
                 self.task = None
                 self.waiting_on = None
-                self.fail(error, told=self.told)
+                self.fail(error, self.item)
                 if self.reason is not None:
                     return
                 self.task = asyncio.current_task()
@@ -292,6 +300,7 @@ class Cell:
                 await asyncio.sleep(0)
                 if self.status != "running":
                     return
+            self.item = None
             following = self._advance()
             if following is None:
                 self.task = None
@@ -311,18 +320,20 @@ class Cell:
         elif call is not None:
             settle(call.reply, result)
 
-    def fail(self, error: BaseException, *, told: bool = False) -> None:
-        """An exception left a handler: an expected error answers the caller, anything else is a crash.
+    def fail(self, error: BaseException, item: Any) -> None:
+        """An exception left the handler of `item`: an expected error answers the caller, anything else is a crash.
 
-        `told`: somebody sent the message without waiting. Then an expected error is published and the actor lives too.
+        When the message was told, nobody waits; then an expected error is published and the actor lives too.
         """
         call, self.call = self.call, None
         if call is not None:
             settle_error(call.reply, transportable(error))
-        if (told or call is not None) and isinstance(error, self.actor_class.expected_errors):
+        if isinstance(error, self.actor_class.expected_errors) and (call is not None or _is_told(item)):
             if call is None:
                 self.kernel.events.publish(ErrorUnheard(self.ref, error))
             return
+        self.kernel.crashes.note(self, "handler", item)
+        self.item = None
         links.begin_exit(self, Crashed(error))
 
     # ---- waiting for room and for the end ------------------------------------------------------------------

@@ -17,10 +17,12 @@ from actors.kernel import links
 from actors.kernel.exits import Normal
 from actors.kernel.messages import IGNORE, Call, StopRequest
 from actors.kernel.timers import IdleTimer, TimerFired
+from actors.kernel.tracing import trace_of
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
     from actors.kernel.cell import Cell
+    from actors.kernel.tracing import Trace
 
 #: The message of the timer that sends an actor to sleep.
 SLEEP: Final = object()
@@ -31,7 +33,7 @@ NOTHING: Final[Any] = object()
 class Dormancy:
     """Stands where an actor's idle timer stands, and takes the actor's own one along."""
 
-    __slots__ = ("_args", "_cell", "_idle_s", "_kwargs", "_own", "_timer")
+    __slots__ = ("_args", "_cell", "_idle_s", "_kwargs", "_own", "_timer", "trace")
 
     def __init__(self, cell: Cell, idle_s: float, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self._cell = cell
@@ -39,6 +41,7 @@ class Dormancy:
         self._args = args
         self._kwargs = kwargs
         self._own: IdleTimer | None = None
+        self.trace: Trace | None = None  # waits here for the next object
         self._timer = IdleTimer(cell, idle_s, SLEEP)
 
     def touch(self, item: Any) -> None:
@@ -83,6 +86,7 @@ class Dormancy:
     def _let_go(self, actor: Actor) -> None:
         self.set_own(None)
         if self._cell.actor is actor:
+            self.trace = trace_of(actor)
             self._cell.actor = None
             links.give_back(actor)
 
@@ -125,4 +129,7 @@ class Dormancy:
             links.begin_exit(self._cell, Normal())
         else:
             self._cell.actor = actor
+            if self.trace is not None:
+                self.trace.attach(actor)
+                self.trace = None
         return NOTHING

@@ -44,20 +44,25 @@ class ActorAbandoned:
 
 @dataclass(frozen=True, slots=True)
 class ChildRestarted:
-    """A supervisor has started a child again."""
+    """A supervisor has started a child again. `before` and `after` are the two incarnations; both have the same name if
+    the child has one.
+    """
 
     supervisor: str
     child_id: str
     reason: ExitReason
+    before: ActorRef[Any] | None = None
+    after: ActorRef[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorEscalated:
-    """A supervisor went past its restart intensity and ends."""
+    """A supervisor went past its restart intensity and ends. `chain` goes from it down to what began it all."""
 
     supervisor: str
     child_id: str
     reason: ExitReason
+    chain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ somebody asked (links and monitors of dead actors) └─ Crashed     an excepti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,13 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """The actor was told to end. `term` says by what or why, as `{shutdown, Term}` does in OTP."""
+    """The actor was told to end. `term` says by what or why, as `{shutdown, Term}` does in OTP.
+
+    `chain`, of a supervisor that gave up: what it gave up over, from itself down to the crash that began it.
+    """
 
     term: str | None = None
+    chain: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         return "shutdown" if self.term is None else f"shutdown: {self.term}"
@@ -51,7 +55,11 @@ class Crashed:
     exception: BaseException
 
     def __str__(self) -> str:
-        return f"crashed: {type(self.exception).__name__}: {self.exception}"
+        try:
+            text = str(self.exception)
+        except Exception:  # noqa: BLE001 - foreign code; whoever asks for a reason must not crash over it
+            text = "(it has no text)"
+        return f"crashed: {type(self.exception).__name__}: {text}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Crashed) and other.exception is self.exception

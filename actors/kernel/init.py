@@ -89,4 +89,5 @@ async def _init_or_exit(cell: Cell, task: asyncio.Task[Any]) -> None:
 def _expire(cell: Cell, start_timeout_s: float) -> None:
     if cell.status == "starting":
         late = TimeoutError(f"init did not finish within {start_timeout_s:g} s")
+        cell.kernel.crashes.note(cell, "on_start")
         links.begin_exit(cell, Crashed(late), brutal=True)

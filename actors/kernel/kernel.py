@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from actors.kernel import init, links
 from actors.kernel.cell import Cell, handling_cell
 from actors.kernel.clock import Clock, LoopClock
+from actors.kernel.crash_desk import CrashDesk
 from actors.kernel.deadlines import Deadlines
 from actors.kernel.dormancy import Dormancy
 from actors.kernel.errors import DeadlockError, KernelClosedError, StartError
@@ -49,6 +50,7 @@ class Kernel:
         self.rng = rng or random.Random()
         self.registry = Registry()
         self.events = EventBus()
+        self.crashes = CrashDesk(self)
         self.deadlines = Deadlines(self)
         self.current: Cell | None = None
         self.closed = False
@@ -188,6 +190,8 @@ class Kernel:
         for task in cell.owned or ():
             task.cancel()
         if cell.reason is None:
+            if isinstance(reason, Crashed):
+                self.crashes.note(cell, "on_start")
             cell.reason = reason
         links.finish(cell)
 
@@ -217,6 +221,10 @@ class Kernel:
     def cells(self) -> Iterator[Cell]:
         """All live control blocks, for introspection."""
         return iter(list(self._cells.values()))
+
+    def cell(self, actor_id: int) -> Cell | None:
+        """The live control block with this id, for introspection."""
+        return self._cells.get(actor_id)
 
     @property
     def live(self) -> int:
@@ -315,6 +323,7 @@ class Kernel:
                 links.signal_exit(*self._exits.popleft())
         finally:
             self._working_off = False
+        self.crashes.settled()
 
     async def shutdown(self, timeout_s: float = _SHUTDOWN_ROUNDS_S) -> None:
         """Ends all actors, parents before children (supervisors stop their own); kills what is left after

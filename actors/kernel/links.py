@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from actors.kernel.errors import ActorDeadError
 from actors.kernel.events import ActorAbandoned, ActorExited
-from actors.kernel.exits import Crashed, ExitReason, Killed, NoProcess, Normal
+from actors.kernel.exits import Crashed, ExitReason, Killed, NoProcess, Normal, Shutdown
 from actors.kernel.messages import Call, Down, Exit, MonitorRef, StopRequest, settle, settle_error
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("evopipe.kernel")
 
 _PASSES_PER_CANCEL = 3
+_EXPECTED = frozenset({Normal, Shutdown})
 _CANCELS_BEFORE_ABANDON = 50
 
 
@@ -87,11 +88,14 @@ def signal_exit(receiver: Cell, sender: Cell, reason: ExitReason) -> None:
     if receiver.reason is not None:
         return
     trapped = receiver.actor_class.trap_exit
+    crashes = receiver.kernel.crashes
     if receiver.parent is sender:  # OTP: a parent's end is an order, also for those who trap exits
+        crashes.fell(receiver, sender, reason)
         begin_exit(receiver, reason, brutal=isinstance(reason, Killed) and not trapped)
     elif trapped:
         receiver.push_system(Exit(sender.ref, reason))
     elif not isinstance(reason, Normal):
+        crashes.fell(receiver, sender, reason)
         begin_exit(receiver, reason)
 
 
@@ -150,8 +154,13 @@ def _run_plain_hook(cell: Cell, hook: Any) -> Any:
     try:
         return hook()
     except BaseException as error:  # noqa: BLE001 - whatever on_stop raises becomes the exit reason
-        cell.reason = Crashed(error)
+        _failed_ending(cell, error)
         return None
+
+
+def _failed_ending(cell: Cell, error: BaseException) -> None:
+    cell.kernel.crashes.note_ending(cell, "on_stop")
+    cell.reason = Crashed(error)
 
 
 async def terminate(cell: Cell, hook: Any = None) -> None:
@@ -165,12 +174,9 @@ async def terminate(cell: Cell, hook: Any = None) -> None:
                 await result
         if not cell.brutal:
             await _end_owned(cell)
-    except asyncio.CancelledError as error:
-        if not cell.brutal:
-            cell.reason = Crashed(error)
     except BaseException as error:  # noqa: BLE001 - whatever on_stop raises becomes the exit reason
         if not cell.brutal:
-            cell.reason = Crashed(error)
+            _failed_ending(cell, error)
     if cell.brutal:
         if cell.terminator is not _current_task():
             return  # overtaken by a kill, which has a terminator of its own
@@ -226,6 +232,9 @@ def finish(cell: Cell) -> None:
     cell.reason = reason
     cell.status = "dead"
     kernel.forget(cell)
+    if reason.__class__ not in _EXPECTED:
+        kernel.crashes.ended(cell, reason)
+    cell.item = None
     if cell.timers:
         for timer in tuple(cell.timers):
             timer.cancel()

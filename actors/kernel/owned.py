@@ -25,7 +25,7 @@ def own(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None, *, to
     """
     if cell.owned is None:
         cell.owned = set()
-    running = _run(cell, work, reply, told)
+    running = _run(cell, work, reply, told, cell.item if cell.call is None else cell.call)
     task = cell.kernel.start_task(running, cell, handler=False, inner=work, owned=cell.owned)
     if cell.status == "dead":
         task.cancel()
@@ -68,7 +68,7 @@ def _remember(cell: Cell, reply: ReplyTo) -> None:
     cell.pending.add(reply)
 
 
-async def _run(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None, told: bool) -> None:
+async def _run(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None, told: bool, item: Any) -> None:
     try:
         value = await work
     except BaseException as error:  # noqa: BLE001 - an actor's crash is an exit reason, never its kernel's
@@ -77,6 +77,7 @@ async def _run(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None
         if reply is not None:
             settle_error(reply, transportable(error))
         if not ((told or reply is not None) and isinstance(error, cell.actor_class.expected_errors)):
+            cell.kernel.crashes.note(cell, "deferred work" if told or reply is not None else "owned task", item)
             links.begin_exit(cell, Crashed(error))
         elif reply is None:
             cell.kernel.events.publish(ErrorUnheard(cell.ref, error))

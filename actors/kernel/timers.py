@@ -48,6 +48,11 @@ class Timer:
         else:
             self._handle = cell.kernel.clock.call_later(delay_s, self._fire)
 
+    @property
+    def interval_s(self) -> float | None:
+        """How often it comes; None when it comes once."""
+        return self._interval_s
+
     def cancel(self) -> None:
         """Withdraws the timer. Safe to call twice."""
         self.active = False

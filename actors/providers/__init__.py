@@ -1,12 +1,13 @@
 """Providers: whoever answers prompts, behind one small protocol, as actors.
 
-protocol, errors, options   the seam
+protocol, errors, options   the seam; conversation has its turns and function calls
 anthropic, gemini, offline  one provider a file; table lists them
 prices, structured, edge    what they share
 connection, pool            the actors; `complete` is how everybody else gets an answer
 """
 
 from actors.providers.connection import Complete, ConnectionActor
+from actors.providers.conversation import FunctionCall, FunctionDeclaration, FunctionResult, Turn
 from actors.providers.errors import (
     ProviderError,
     RefusedError,
@@ -26,6 +27,9 @@ __all__ = [
     "Answer",
     "Complete",
     "ConnectionActor",
+    "FunctionCall",
+    "FunctionDeclaration",
+    "FunctionResult",
     "InvalidPriceListError",
     "Model",
     "Price",
@@ -40,6 +44,7 @@ __all__ = [
     "Request",
     "SpentError",
     "TransientError",
+    "Turn",
     "UnavailableError",
     "Usage",
     "complete",

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from actors.providers.anthropic_failures import ApiFault, classify
+from actors.providers.anthropic_turns import as_messages, as_tools, calls_of
 from actors.providers.edge import guarded, guarded_stream, plain
 from actors.providers.errors import ProviderError, RefusedError, TransientError
 from actors.providers.options import ProviderOptions, usable_key
@@ -102,7 +103,7 @@ class AnthropicProvider:
         arguments: dict[str, Any] = {
             "model": self._model(request),
             "max_tokens": request.max_tokens,
-            "messages": [{"role": "user", "content": request.prompt}],
+            "messages": as_messages(request),
             "timeout": timeout_s,
         }
         if request.system:
@@ -115,6 +116,8 @@ class AnthropicProvider:
         if request.json_schema is not None:
             schema = _accepted_schema(dict(request.json_schema))
             arguments["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+        if request.functions:
+            arguments["tools"] = as_tools(request.functions)
         return arguments
 
     async def _connected(self, key: str) -> AsyncAnthropic:
@@ -133,6 +136,8 @@ class AnthropicProvider:
             raise _refusal()
         text = "".join(block.text for block in message.content if block.type == "text")
         truncated = stop in ("max_tokens", "model_context_window_exceeded")
+        # A call that was cut off holds half of its arguments.
+        calls = () if truncated else calls_of(message)
         if truncated and not text:
             raise RefusedError("truncated", NAME, "max_tokens was used up before the answer began. Raise max_tokens")
         data: Any = None
@@ -146,8 +151,9 @@ class AnthropicProvider:
             model=message.model,
             usage=usage,
             cost_usd=self._cost(message.model, self._model(request), usage),
-            stop_reason=stop,
+            stop_reason="function_call" if calls else stop,
             metadata=self._metadata(request, message),
+            calls=calls,
         )
 
     def _metadata(self, request: Request, message: Message) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from actors.providers.edge import guarded, guarded_stream, plain
 from actors.providers.errors import ProviderError, RefusedError, TransientError
 from actors.providers.gemini_failures import ApiFault, classify
+from actors.providers.gemini_turns import as_contents, as_tools, calls_of
 from actors.providers.options import ProviderOptions, usable_key
 from actors.providers.protocol import Answer, Request, Usage
 from actors.providers.retry_after import retry_after_s
@@ -84,13 +85,13 @@ class GeminiProvider:
         # The SDK's own types of these two methods are only half known to type checkers.
         models: Any = (await self._connected(key)).aio.models
         return await models.generate_content(
-            model=self._model(request), contents=request.prompt, config=_config(request, timeout_s)
+            model=self._model(request), contents=as_contents(request), config=_config(request, timeout_s)
         )
 
     async def _pieces(self, request: Request, key: str, timeout_s: float) -> AsyncGenerator[str, None]:
         models: Any = (await self._connected(key)).aio.models
         chunks: Any = await models.generate_content_stream(
-            model=self._model(request), contents=request.prompt, config=_config(request, timeout_s)
+            model=self._model(request), contents=as_contents(request), config=_config(request, timeout_s)
         )
         ended = False
         try:
@@ -121,8 +122,9 @@ class GeminiProvider:
         reason = _finish_reason(response)
         _check_delivered(response, reason)
         text = _text(response)
+        calls = calls_of(response)
         truncated = reason == "MAX_TOKENS"
-        if truncated and not text:
+        if truncated and not text and not calls:
             raise RefusedError("truncated", NAME, "max_tokens was used up before the answer began. Raise max_tokens")
         data: Any = None
         if request.json_schema is not None:
@@ -137,8 +139,9 @@ class GeminiProvider:
             model=model,
             usage=usage,
             cost_usd=self._cost(model, asked, usage),
-            stop_reason={"STOP": "end_turn", "MAX_TOKENS": "max_tokens"}.get(reason or "", "unknown"),
+            stop_reason="function_call" if calls else "max_tokens" if truncated else "end_turn",
             metadata={"language_model": True, "message_id": response.response_id},
+            calls=calls,
         )
 
     def _cost(self, answered: str, asked: str, usage: Usage) -> Any:
@@ -188,6 +191,10 @@ def _config(request: Request, timeout_s: float) -> dict[str, Any]:
     if request.json_schema is not None:
         config["response_mime_type"] = "application/json"
         config["response_json_schema"] = dict(request.json_schema)
+    if request.functions:
+        config["tools"] = as_tools(request.functions)
+        # The SDK would otherwise call Python functions by itself; ours are the pipeline's.
+        config["automatic_function_calling"] = {"disable": True}
     return config
 
 

@@ -12,8 +12,10 @@ from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import Any
 
+from actors.providers.conversation import FunctionCall
 from actors.providers.edge import guarded
 from actors.providers.errors import ProviderError, RefusedError, TransientError
+from actors.providers.offline_functions import calls_for, with_results
 from actors.providers.offline_json import SchemaTooDeepError, fill
 from actors.providers.offline_task import split_prompt, write
 from actors.providers.options import ProviderOptions
@@ -67,27 +69,41 @@ class OfflineProvider:
         if self._options.latency_s > 0:
             await asyncio.sleep(self._options.latency_s)
         await check_schema(NAME, request.json_schema)
-        if len(request.prompt) > _LONG_PROMPT:
+        if _length(request) > _LONG_PROMPT:
             return await asyncio.to_thread(_answer, request)
         return _answer(request)
 
 
 def _answer(request: Request) -> Answer:
-    text, data, rule = _write(request)
+    calls = _calls(request)
+    text, data, rule = ("", None, "function_call") if calls else _write(request)
     return Answer(
         text=text,
         data=data,
         provider=NAME,
         model=DEFAULT_MODEL,
-        usage=Usage(_tokens(request.prompt + (request.system or "")), _tokens(text)),
+        usage=Usage(_tokens(_length(request)), _tokens(len(text) + sum(len(str(call.arguments)) for call in calls))),
         cost_usd=Decimal(0),
-        stop_reason="end_turn",
+        stop_reason="function_call" if calls else "end_turn",
         metadata={"language_model": False, "notice": NOTICE, "rule": rule, "usage_is_estimate": True},
+        calls=calls,
     )
 
 
-def _tokens(text: str) -> int:
-    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+def _length(request: Request) -> int:
+    said = sum(len(turn.text) + sum(len(str(each.output)) for each in turn.results) for turn in request.turns)
+    return said + len(request.system or "")
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // _CHARACTERS_PER_TOKEN)
+
+
+def _calls(request: Request) -> tuple[FunctionCall, ...]:
+    try:
+        return calls_for(request)
+    except SchemaTooDeepError as error:
+        raise RefusedError("bad_schema", NAME, str(error)) from None
 
 
 def _translate(error: Exception) -> ProviderError | None:
@@ -96,10 +112,11 @@ def _translate(error: Exception) -> ProviderError | None:
 
 def _write(request: Request) -> tuple[str, Any, str]:
     schema = request.json_schema
+    prompt = with_results(request)
     if schema is None:
-        text, rule = write(request.prompt, request.system, request.metadata)
+        text, rule = write(prompt, request.system, request.metadata)
         return text, None, rule
-    _, material = split_prompt(request.prompt)
+    _, material = split_prompt(prompt)
     try:
         text = json.dumps(fill(schema, material), ensure_ascii=False)
         return text, read_structured(NAME, text, schema, truncated=False), "schema"

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
+from actors.providers.conversation import FunctionCall, FunctionDeclaration, Turn
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -34,6 +36,9 @@ class Request:
 
     `idempotency_key` goes out as a header, the same at every attempt of one step; the vendors do not promise to
     honour it. `metadata` stays inside the node (the offline provider reads `task` from it).
+
+    `history` is what was said before the prompt, `follow_up` what was said since: the calls that the model made of
+    `functions`, and what they gave. Functions and a schema are not asked for together: no vendor promises both.
     """
 
     prompt: str
@@ -45,11 +50,23 @@ class Request:
     timeout_s: float = 120.0
     idempotency_key: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=_nothing)
+    history: tuple[Turn, ...] = ()
+    functions: tuple[FunctionDeclaration, ...] = ()
+    follow_up: tuple[Turn, ...] = ()
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The whole conversation in order, the prompt as a turn of its own."""
+        return (*self.history, Turn("user", self.prompt), *self.follow_up)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `data` is None unless the request had a schema; `cost_usd` is None where no price is known."""
+    """What came back. `data` is None unless the request had a schema; `cost_usd` is None where no price is known.
+
+    With `calls` the model waits for what its functions give (`text` may then be empty); `stop_reason` is
+    "function_call".
+    """
 
     text: str
     data: Any
@@ -59,6 +76,7 @@ class Answer:
     cost_usd: Decimal | None
     stop_reason: str
     metadata: Mapping[str, Any] = field(default_factory=_nothing)
+    calls: tuple[FunctionCall, ...] = ()
 
 
 class Provider(Protocol):

@@ -46,7 +46,7 @@ class RunClosing:
         base = self._tree.root.spec.scope
         return Scope(
             inputs=base.inputs,
-            steps=results,
+            steps={**self._tree.root.offered, **results},
             global_vars=base.global_vars,
             state=self._tree.root.state,
             workflow=base.workflow,

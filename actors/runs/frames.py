@@ -91,9 +91,10 @@ class FrameTree:
             return
         self.drop(key)
         frame = place.frame
-        for name in frame.finish(place.name, result):
-            yield self._ready(frame, name)
-        if frame.done:
+        ready = frame.finish(place.name, result)
+        if not frame.done:
+            yield from [self._ready(frame, name) for name in ready]
+        else:
             yield from self._frame_ended(frame, None)
 
     def replay(self, key: str, recorded: Mapping[str, tuple[str, JsonValue]]) -> list[Consequence]:
@@ -165,7 +166,7 @@ class FrameTree:
             return
         entry[1].remove(frame)
         self._drop_frame(frame)
-        yield from self._move(frame.owner, FrameOutcome(frame.spec.prefix, frame.results, error))
+        yield from self._move(frame.owner, frame.outcome(error))
 
     def _move(self, key: str, ended: FrameOutcome | None) -> Iterator[Consequence]:
         composite, frames = self.open[key]

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 
 from pydantic import JsonValue
 
-from actors.journal import JournalError, RecordStep, StepRecord
+from actors.journal import JournalError, LoadRun, RecordStep, RunRecord, StepRecord
 from actors.kernel import Actor, ActorDeadError, ChildSpec, Normal, Shutdown
 from actors.runs.beginning import error_in
 from actors.runs.deadline import deadline
@@ -131,6 +131,9 @@ class StepActor(Actor):
                 failure = failure_of(error)
             delay_s = retry_delay_s(step.retry, attempt, failure, self.kernel.rng)
             if delay_s is None:
+                resort = await self._last_resort(failure, attempt, kept)
+                if resort is not None:
+                    return await self._with_files(resort, "degraded")
                 return await self._after(failure.error(ticket.key, step.type, attempt), failure.kind)
             said = failure.error(ticket.key, step.type, attempt)
             self._say("step_retrying", attempt=attempt + 1, delay_s=round(delay_s, 3), error=said)
@@ -152,6 +155,7 @@ class StepActor(Actor):
             kill_view=bench.kill_view,
             threads=bench.threads,
             record=self._record_part,
+            recall=self._recall_parts,
             attempt=attempt,
             last_attempt=attempt >= step.retry.max_attempts,
             kept=kept,
@@ -172,6 +176,14 @@ class StepActor(Actor):
             await write_output(context, result)
         return "succeeded", result
 
+    async def _last_resort(self, failure: StepFailure, attempt: int, kept: dict[str, Any]) -> JsonValue | None:
+        ticket = self._ticket
+        resort = self._bench.last_resorts.get(ticket.step.type)
+        if resort is None:
+            return None
+        error = failure.error(ticket.key, ticket.step.type, attempt)
+        return await resort(self._context(attempt, kept), error, failure.kind)
+
     async def _after(self, error: dict[str, JsonValue], kind: FailureKind) -> tuple[str, Any]:
         """What follows once the step's own attempts are used up."""
         ticket = self._ticket
@@ -184,7 +196,7 @@ class StepActor(Actor):
             return "continued", continued_result(error)
         return "failed", error
 
-    async def _with_files(self, found: JsonValue) -> tuple[str, Any]:
+    async def _with_files(self, found: JsonValue, status: str = "recovered") -> tuple[str, Any]:
         """A healed step leaves the same files as one that succeeded: later steps read them."""
         ticket = self._ticket
         try:
@@ -192,7 +204,7 @@ class StepActor(Actor):
         except Exception as error:  # noqa: BLE001 - the border of a step, as in `_attempts`
             failed = failure_of(error).error(ticket.key, ticket.step.type, 1)
             return ("continued", continued_result(failed)) if ticket.step.on_error == "continue" else ("failed", failed)
-        return "recovered", found
+        return status, found
 
     # ---- conclusion ----------------------------------------------------------------------------------------
 
@@ -212,6 +224,8 @@ class StepActor(Actor):
                 self._say("step_skipped", reason=reason)
             case "failed" | "continued":
                 self._say("step_failed", duration_s=duration_s, error=error_in(stands.result))
+            case "degraded":
+                self._say("step_succeeded", duration_s=duration_s, degraded=True)
             case _:
                 self._say("step_succeeded", duration_s=duration_s)
         if stands.status == "failed":
@@ -229,6 +243,16 @@ class StepActor(Actor):
     async def _record_part(self, part: str, value: JsonValue) -> JsonValue:
         stands = await self._record(f"{self._ticket.key}/{part}", "kept", value)
         return stands.result
+
+    async def _recall_parts(self) -> Mapping[str, JsonValue]:
+        ticket, below = self._ticket, f"{self._ticket.key}/"
+        record: RunRecord | None = await journal(self.kernel, LoadRun(ticket.run_id), self._bench.record_timeout_s)
+        steps: Mapping[str, StepRecord] = {} if record is None else record.steps
+        return {
+            key.removeprefix(below): step.result
+            for key, step in steps.items()
+            if step.status == "kept" and key.startswith(below)
+        }
 
     def _say(self, kind: Any, **data: Any) -> None:
         ticket = self._ticket

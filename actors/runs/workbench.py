@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 
 from actors.killswitch import KillView
 from actors.runs.voice import RunVoice
-from actors.steps import STEP_EXECUTORS, Executor
+from actors.steps import LAST_RESORTS, STEP_EXECUTORS, Executor, LastResort
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workbench:
     """`routes` maps a step type or family ("claude", "gemini") to a provider's name. `executors` maps step types to
-    what runs them. `fallback_timeout_s` bounds one search for another way, `record_timeout_s` how long a result waits
-    for a journal that cannot write. `threads` bounds the steps that use blocking I/O at the same time.
+    what runs them, `last_resorts` to what they do when that has failed for good. `fallback_timeout_s` bounds one search
+    for another way, `record_timeout_s` how long a result waits for a journal that cannot write. `threads` bounds the
+    steps that use blocking I/O at the same time.
     """
 
     kill_view: KillView
     routes: Mapping[str, str] = field(default_factory=dict[str, str])
     executors: Mapping[str, Executor] = field(default_factory=lambda: STEP_EXECUTORS)
+    last_resorts: Mapping[str, LastResort] = field(default_factory=lambda: LAST_RESORTS)
     voice: RunVoice = field(default_factory=RunVoice)
     fallback_timeout_s: float = 300.0
     record_timeout_s: float = 60.0

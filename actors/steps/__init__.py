@@ -4,7 +4,7 @@ context, errors, jail, output, asking   what executors get and share
 table                                   all step types
 """
 
-from actors.steps.context import Executor, StepContext, check_switches, provider_of
+from actors.steps.context import Executor, LastResort, StepContext, check_switches, provider_of
 from actors.steps.errors import (
     AnswerMisfitError,
     EchoedFailureError,
@@ -16,15 +16,17 @@ from actors.steps.errors import (
 )
 from actors.steps.jail import Jail
 from actors.steps.output import write_output, write_outputs
-from actors.steps.table import PROVIDER_FAMILIES, STEP_EXECUTORS
+from actors.steps.table import LAST_RESORTS, PROVIDER_FAMILIES, STEP_EXECUTORS
 
 __all__ = [
+    "LAST_RESORTS",
     "PROVIDER_FAMILIES",
     "STEP_EXECUTORS",
     "AnswerMisfitError",
     "EchoedFailureError",
     "Executor",
     "Jail",
+    "LastResort",
     "OutsideWorkspaceError",
     "StepContext",
     "StepError",

@@ -17,13 +17,17 @@ DEFAULT_TIMEOUT_S = 120.0
 
 
 def make_request(
-    asked: PromptStep | ParallelTask, scope: Scope, options: Mapping[str, JsonValue], timeout_s: float | None
+    asked: PromptStep | ParallelTask,
+    scope: Scope,
+    options: Mapping[str, JsonValue],
+    timeout_s: float | None,
+    schema: JsonValue = None,
 ) -> Request:
     """The request of a step or task. What it says itself goes before its `options` (claude_options, a preset).
 
     Raises `TemplateError`.
     """
-    schema = getattr(asked, "output_schema", None)
+    schema = getattr(asked, "output_schema", schema)
     return Request(
         prompt=render_text(asked.prompt, scope),
         system=_system(asked, scope, options),

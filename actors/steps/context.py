@@ -14,7 +14,7 @@ from actors.killswitch import KillView
 from actors.providers import Answer, Request, complete
 from actors.steps.errors import SwitchedOffError
 from actors.steps.jail import Jail
-from pipelines.execution import Ancestry, Composite
+from pipelines.execution import Ancestry, Composite, FailureKind
 from pipelines.language import BaseStep, Scope, prompt_files
 
 P = ParamSpec("P")
@@ -23,13 +23,19 @@ T = TypeVar("T")
 FALLBACK_PROVIDER = "offline"
 
 
+async def nothing_kept() -> Mapping[str, JsonValue]:
+    """Recalls nothing: for steps outside of a run."""
+    return {}
+
+
 @dataclass(slots=True, eq=False)
 class StepContext:
     """One attempt of one step.
 
     `step` is as defined; render what is needed against `scope`. `attempt` counts from 1, `last_attempt` says that no
     retry follows. `kept` lives as long as the StepActor: what an attempt puts there the next one finds. `record` keeps
-    a value of this step under a path of its own in the journal and gives back the one that stands.
+    a value of this step under a path of its own in the journal and gives back the one that stands; `recall` gives all
+    of them by that path, those of a former life of the run, too.
     """
 
     kernel: Kernel
@@ -43,6 +49,7 @@ class StepContext:
     kill_view: KillView
     threads: asyncio.Semaphore
     record: Callable[[str, JsonValue], Awaitable[JsonValue]]
+    recall: Callable[[], Awaitable[Mapping[str, JsonValue]]] = nothing_kept
     attempt: int = 1
     last_attempt: bool = True
     kept: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -79,9 +86,12 @@ class StepContext:
         attempt and after every crash.
         """
         check_switches(self.kill_view, self.ancestry, provider)
+        return await complete(self.kernel, provider, self.keyed(request, part))
+
+    def keyed(self, request: Request, part: str = "") -> Request:
+        """The request with its idempotency key, for calls that another actor makes."""
         key = f"{self.run_id}:{self.key}:{part}" if part else f"{self.run_id}:{self.key}"
-        keyed = replace(request, idempotency_key=key)
-        return await complete(self.kernel, provider, keyed)
+        return replace(request, idempotency_key=key)
 
 
 def provider_of(step: BaseStep, family: str, routes: Mapping[str, str]) -> str:
@@ -99,3 +109,7 @@ def check_switches(view: KillView, ancestry: Ancestry, provider: str | None) -> 
 
 Executor = Callable[[StepContext], Awaitable[JsonValue | Composite]]
 """Makes one attempt at a step: its result as JSON, or a `Composite` of further steps. Raises what went wrong."""
+
+LastResort = Callable[[StepContext, dict[str, JsonValue], FailureKind], Awaitable[JsonValue | None]]
+"""What stands for the result of a step whose attempts are used up; None when nothing can. Raises `SwitchedOffError`
+only."""

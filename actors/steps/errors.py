@@ -3,6 +3,11 @@
 StepError                 the base of what executors raise themselves; `kind` decides what is done about it
 ├── EchoedFailureError    a test_echo step was told to fail
 ├── AnswerMisfitError     an answer does not conform to the step's schema, asked twice
+├── FunctionRoundsError   the model calls functions and comes to no answer
+├── UndeclaredFunctionError  a step names a function that its pipeline does not declare
+├── SessionUnavailableError  the actor that keeps conversations does not answer at the moment
+├── BatchFailedError      too few tasks of a batch succeeded
+├── PipelineDataError     what should be pipelines is none
 ├── OutsideWorkspaceError a path leads out of the run's workspace (`jail.py`)
 ├── WorkspaceFileError    a file of the workspace is missing, too large, not a file, not UTF-8 (`jail.py`)
 └── WorkspaceDiskError    the disk cannot do it at the moment: full, failing (`jail.py`)
@@ -11,9 +16,13 @@ SwitchedOffError          a kill switch forbids the call; not a failure: the ste
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
+from pydantic import JsonValue
+
 from actors.providers import ProviderError, RefusedError, SpentError, TransientError
+from actors.sessions.messages import SessionError
 from pipelines.execution import FailureKind, LoopInputError, NestingError, StepFailure
 from pipelines.guardrails.kill_switch import Switch
 from pipelines.language import LanguageError
@@ -38,6 +47,45 @@ class AnswerMisfitError(StepError):
 
     code = "answer_misfit"
     kind = FailureKind.REFUSED
+
+
+class FunctionRoundsError(StepError):
+    """The rounds of function calls are used up before there was an answer."""
+
+    code = "function_rounds"
+    kind = FailureKind.REFUSED
+
+
+class UndeclaredFunctionError(StepError):
+    """The function is not declared under the pipeline's `gemini_functions`, nor in the step."""
+
+    code = "undeclared_function"
+    kind = FailureKind.INVALID
+
+
+class SessionUnavailableError(StepError):
+    """The session desk is restarting; the same turn may be taken later."""
+
+    code = "session_unavailable"
+    kind = FailureKind.TRANSIENT
+
+
+class BatchFailedError(StepError):
+    """Fewer tasks succeeded than the batch's `success_policy` wants."""
+
+    code = "batch_failed"
+    kind = FailureKind.REFUSED
+
+    def __init__(self, succeeded: int, total: int, wanted: int, first: Mapping[str, JsonValue]) -> None:
+        said = f"{first.get('step')}: {first.get('message')}"
+        super().__init__(f"{succeeded} of {total} tasks succeeded, {wanted} were wanted; the first failure: {said}")
+
+
+class PipelineDataError(StepError):
+    """The data of an executor is no list of pipelines."""
+
+    code = "pipeline_data"
+    kind = FailureKind.INVALID
 
 
 class OutsideWorkspaceError(StepError):
@@ -73,6 +121,8 @@ def failure_of(error: Exception) -> StepFailure:
     match error:
         case ProviderError():
             return StepFailure(_provider_kind(error), error.code, error.message, error.provider, error.retry_after_s)
+        case SessionError():
+            return StepFailure(FailureKind.TRANSIENT, error.code, str(error))
         case StepError():
             return StepFailure(error.kind, error.code, str(error))
         case LanguageError():

@@ -1,21 +1,21 @@
-"""`file_ops`: read, write, list, copy, move, delete, all through the workspace's jail."""
+"""`file_ops`: what a step does with the files of the workspace, all of it through the jail."""
 
 from __future__ import annotations
 
-import csv
 import fnmatch
-import io
 import json
 import re
 from collections.abc import Mapping
-from typing import Final, assert_never, cast
+from typing import Final, assert_never
 
 from pydantic import JsonValue
 
 from actors.steps.context import StepContext
 from actors.steps.disk_refusals import shown
 from actors.steps.errors import WorkspaceFileError
-from actors.steps.jail import Entry
+from actors.steps.file_checks import Judged, judge_file, refuse
+from actors.steps.jail import MAX_BYTES, Entry, Jail
+from pipelines.conversion import ConversionError, convert, csv_text, read_csv
 from pipelines.language import FileOpsStep, parse_json, render, render_text
 from pipelines.language.patterns import UnsafePatternError, compile_pattern
 
@@ -42,7 +42,7 @@ async def operate(context: StepContext) -> JsonValue:
             return {**_said(step, path=path), "size": size}
         case "list":
             return await _list(context, path)
-        case "copy":
+        case "copy" | "stream_copy":
             await context.in_thread(jail.copy, source, destination)
             return _said(step, source=source, destination=destination)
         case "move":
@@ -51,8 +51,70 @@ async def operate(context: StepContext) -> JsonValue:
         case "delete":
             await context.in_thread(jail.delete, path)
             return _said(step, path=path)
+        case "exists":
+            standing = await context.in_thread(jail.look, path)
+            kind = None if standing is None else standing.kind
+            return {**_said(step, path=path), "exists": standing is not None, "kind": kind}
+        case "validate":
+            return await _validate(context)
+        case "convert":
+            await context.in_thread(_convert, jail, source, destination, str(step.format))
+            return {**_said(step, source=source, destination=destination), "format": step.format}
+        case "stream_process":
+            return await _process(context, source, destination)
         case _:
             assert_never(step.operation)
+
+
+async def _validate(context: StepContext) -> JsonValue:
+    step: FileOpsStep = context.step
+    paths = [render_text(check.path, context.scope) for check in step.files]
+
+    def judge() -> list[Judged]:
+        return [judge_file(context.jail, check, path) for check, path in zip(step.files, paths, strict=True)]
+
+    found = await context.in_thread(judge)
+    refuse(found)
+    results: list[JsonValue] = [each.facts for each in found]
+    return {"operation": step.operation, "results": results, "status": "all_valid"}
+
+
+def _convert(jail: Jail, source: str, destination: str, conversion: str) -> None:
+    text = jail.read_text(source)
+    try:
+        converted = convert(text, conversion)
+    except ConversionError as error:
+        raise WorkspaceFileError(f"{shown(source)} cannot be converted ({conversion}): {error}") from error
+    jail.write_text(destination, converted)
+
+
+async def _process(context: StepContext, source: str, destination: str) -> JsonValue:
+    step: FileOpsStep = context.step
+    text = await context.in_thread(context.jail.read_text, source)
+    old, new = (render_text(each or "", context.scope) for each in (step.pattern, step.replacement))
+    text = _processed(text, str(step.processor), old, new)
+    if step.destination is None:
+        return {**_said(step, source=source), "processor": step.processor, "text": text}
+    size = await context.in_thread(context.jail.write_text, destination, text)
+    return {**_said(step, source=source, destination=destination), "processor": step.processor, "size": size}
+
+
+def _processed(text: str, processor: str, old: str, new: str) -> str:
+    match processor:
+        case "uppercase":
+            return text.upper()
+        case "lowercase":
+            return text.lower()
+        case "trim":
+            return "\n".join(line.strip() for line in text.split("\n"))
+        case "replace":
+            if not old:
+                raise WorkspaceFileError("the pattern to replace is empty")
+            if len(text) + text.count(old) * (len(new) - len(old)) > MAX_BYTES:
+                raise WorkspaceFileError(f"replacing {old[:40]!r} would make more than {MAX_BYTES} bytes")
+            return text.replace(old, new)
+        case _:
+            return text
 
 
 async def _list(context: StepContext, path: str) -> JsonValue:
@@ -104,10 +166,9 @@ def parse_content(path: str, text: str) -> JsonValue:
             raise WorkspaceFileError(f"{shown(path)} is not JSON: {error}") from error
     if path.endswith(".csv"):
         try:
-            rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-        except csv.Error as error:
-            raise WorkspaceFileError(f"{shown(path)} is not CSV: {error}") from error
-        return [{str(name): value for name, value in row.items() if name is not None} for row in rows]
+            return read_csv(text)
+        except ConversionError as error:
+            raise WorkspaceFileError(f"{shown(path)} is not CSV: {error.problem}") from error
     return text
 
 
@@ -116,20 +177,8 @@ def file_text(path: str, content: JsonValue) -> str:
     if isinstance(content, str):
         return content
     if path.endswith(".csv") and isinstance(content, list) and all(isinstance(row, Mapping) for row in content):
-        rows = cast("list[Mapping[str, JsonValue]]", content)
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        target = io.StringIO(newline="")
-        writer = csv.DictWriter(target, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-        return target.getvalue()
+        return csv_text(content)
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def _cell(value: JsonValue) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _said(step: FileOpsStep, **facts: JsonValue) -> dict[str, JsonValue]:

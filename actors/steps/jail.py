@@ -34,6 +34,16 @@ class Entry:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is at a path: `kind` is file, directory or special file; `size` in bytes."""
+
+    kind: str
+    size: int
+    readable: bool
+    writable: bool
+
+
 class Jail:
     """One workspace. Methods take paths as pipelines write them (relative, or absolute inside the workspace) and raise
     `OutsideWorkspaceError`, `WorkspaceFileError` for what will fail again, or `WorkspaceDiskError` for what the disk
@@ -111,6 +121,23 @@ class Jail:
             found: list[Entry] = []
             self._collect(directory, "/".join(parts), recursive, found)
         return sorted(found, key=lambda entry: entry.path)
+
+    def look(self, path: str) -> Standing | None:
+        """What is at `path`, a link excepted; None when nothing is there."""
+        parts = self.relative(path)
+        try:
+            with self._directory(parts[:-1], path) as directory:
+                name = parts[-1] if parts else "."
+                self._refuse_link(directory, name, path)
+                if not _exists(directory, name):
+                    return None
+                facts = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                may_read, may_write = (os.access(name, mode, dir_fd=directory) for mode in (os.R_OK, os.W_OK))
+        except WorkspaceFileError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None  # a directory on the way
+            raise
+        return Standing(_kind(facts.st_mode), facts.st_size, may_read, may_write)
 
     def copy(self, source: str, destination: str) -> None:
         """Copies one file."""
@@ -240,6 +267,10 @@ def _encoded(text: str, what: str) -> bytes:
         raise WorkspaceFileError(
             f"{what} holds U+{ord(text[error.start]):04X}, half of a character, which UTF-8 has no bytes for"
         ) from error
+
+
+def _kind(mode: int) -> str:
+    return "file" if stat.S_ISREG(mode) else "directory" if stat.S_ISDIR(mode) else "special file"
 
 
 def _exists(directory: int, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""`output_to_file`: a step's result as a file of the workspace, under `outputs/`."""
+"""`output_to_file`: a step's result as a file of the workspace, under the pipeline's `output_dir` (`outputs`)."""
 
 from __future__ import annotations
 
@@ -45,8 +45,11 @@ def as_file_text(result: JsonValue) -> str:
 
 
 async def write_text(context: StepContext, path: str, text: str) -> None:
-    """Writes below `outputs/`; a path that says so already is taken as it is."""
+    """Writes below the pipeline's `output_dir`, else below that of the pipeline it is nested in, else below
+    `outputs/`; a path that says so already is taken as it is. Raises the jail's errors, also for the directory."""
     jail = context.jail
+    told = context.scope.workflow.get("output_dir")
+    directory = jail.relative(render_text(told, context.scope)) if isinstance(told, str) else (OUTPUT_DIRECTORY,)
     parts = jail.relative(path)
-    inside = "/".join(parts if parts[:1] == (OUTPUT_DIRECTORY,) else (OUTPUT_DIRECTORY, *parts))
+    inside = "/".join(parts if parts[: len(directory)] == directory else (*directory, *parts))
     await context.in_thread(jail.write_text, inside, text)

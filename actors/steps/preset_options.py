@@ -6,8 +6,10 @@ from pydantic import JsonValue
 
 from actors.steps.asking import rendered_options
 from actors.steps.context import StepContext
-from pipelines.language import ClaudeExtractStep, ClaudeSmartStep
+from pipelines.language import ClaudeBatchStep, ClaudeExtractStep, ClaudeRobustStep, ClaudeSessionStep, ClaudeSmartStep
 from pipelines.presets import with_overrides
+
+PresetStep = ClaudeSmartStep | ClaudeExtractStep | ClaudeSessionStep | ClaudeBatchStep | ClaudeRobustStep
 
 # Presets name models by the aliases of a command line tool, which no provider's API knows.
 _NOT_TAKEN = ("model", "fallback_model")
@@ -18,7 +20,7 @@ def options_with_preset(context: StepContext, default: str) -> tuple[str, dict[s
 
     Raises `TemplateError`.
     """
-    step: ClaudeSmartStep | ClaudeExtractStep = context.step
+    step: PresetStep = context.step
     name = step.preset or default
     own = rendered_options(step.claude_options, context.scope)
     merged = with_overrides(name, own)
@@ -27,7 +29,7 @@ def options_with_preset(context: StepContext, default: str) -> tuple[str, dict[s
 
 def preset_facts(context: StepContext, preset: str) -> dict[str, JsonValue]:
     """What a result says of the preset it was made with."""
-    step: ClaudeSmartStep | ClaudeExtractStep = context.step
+    step: PresetStep = context.step
     facts: dict[str, JsonValue] = {
         "preset_applied": preset,
         "environment_aware": step.environment_aware,

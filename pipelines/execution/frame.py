@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from pipelines.execution.branches import MAY_LEAVE, Leaving, left_by, offered_results
 from pipelines.execution.graph import Graph
 from pipelines.language import Scope, Step
 
@@ -58,11 +59,16 @@ class FrameSpec:
 
 @dataclass(frozen=True, slots=True)
 class FrameOutcome:
-    """How a frame ended: its steps' results, and the error if one of them failed for good."""
+    """How a frame ended: its steps' results, and the error if one of them failed for good.
+
+    `scope` is what a step behind all of its steps would see. `left_by` says that a `break` or `continue` ended it.
+    """
 
     prefix: str
     results: Mapping[str, JsonValue]
+    scope: Scope
     error: dict[str, JsonValue] | None = None
+    left_by: Leaving | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +80,8 @@ class Frame:
     parent: Frame | None = None
     results: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     state: MutableMapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    offered: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    left_by: Leaving | None = None
     _waits: dict[str, int] = field(default_factory=dict[str, int])
 
     def __post_init__(self) -> None:
@@ -83,8 +91,8 @@ class Frame:
 
     @property
     def done(self) -> bool:
-        """Whether every step has a result."""
-        return len(self.results) == len(self._waits)
+        """Whether every step has a result, or one has left the rest undone."""
+        return self.left_by is not None or len(self.results) == len(self._waits)
 
     def key_of(self, name: str) -> str:
         """The path of one of its steps."""
@@ -99,7 +107,11 @@ class Frame:
         if name in self.results:
             return []
         self.results[name] = result
-        self._keep_variables(self.step(name), result)
+        step = self.step(name)
+        self._keep_variables(step, result)
+        if step.type in MAY_LEAVE:
+            self.left_by = left_by(step, result)
+            self.offered.update(offered_results(step, result))
         ready: list[str] = []
         for other in self.spec.graph.dependents[name]:
             self._waits[other] -= 1
@@ -107,12 +119,18 @@ class Frame:
                 ready.append(other)
         return ready
 
-    def scope(self, now_s: float) -> Scope:
+    def outcome(self, error: dict[str, JsonValue] | None) -> FrameOutcome:
+        """How it has ended."""
+        scope = self.scope(self.spec.scope.now_s)
+        return FrameOutcome(self.spec.prefix, self.results, scope, error, self.left_by if error is None else None)
+
+    def scope(self, now_s: float | None) -> Scope:
         """What a step that starts now may see. `now_s` is Unix time."""
         base = self.spec.scope
+        own = ChainMap(self.results, self.offered) if self.offered else self.results
         return Scope(
             inputs=base.inputs,
-            steps=ChainMap(self.results, base.steps) if base.steps else self.results,  # pyright: ignore[reportArgumentType]
+            steps=ChainMap(own, base.steps) if base.steps else own,  # pyright: ignore[reportArgumentType]
             global_vars=base.global_vars,
             state=self._visible_state(),
             loop=base.loop,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from pipelines.language import ForLoopStep, Pipeline, Step, dependencies
+from pipelines.language import BaseStep, Pipeline, Step, dependencies
 
 
 class Graph:
@@ -24,9 +24,9 @@ class Graph:
         self.first: tuple[str, ...] = tuple(name for name, count in self.waits.items() if count == 0)
 
 
-def graph_of_loop(step: ForLoopStep) -> Graph:
-    """The graph of a loop's body."""
-    return Graph(step.steps, dependencies(step))
+def graph_of_body(step: BaseStep, body: int = 0) -> Graph:
+    """The graph of one of the lists of steps that a step consists of."""
+    return Graph(step.bodies()[body][1], dependencies(step, body))
 
 
 def graph_of(pipeline: Pipeline) -> Graph:

@@ -62,7 +62,10 @@ def workflow_facts(pipeline: Pipeline, outer: Mapping[str, JsonValue]) -> dict[s
         "name": pipeline.name,
         "description": pipeline.description,
         "version": pipeline.version,
+        "unresolved_names": pipeline.unresolved_names,
     }
+    if pipeline.output_directory is not None:
+        own["output_dir"] = pipeline.output_directory
     return {**outer, **own}
 
 

@@ -1,6 +1,6 @@
-"""What a recorded loop did besides giving its result: the variables that its inner steps set.
+"""What a recorded loop or switch did besides giving its result: the variables that its inner steps set.
 
-When a run is resumed, a step that is on record is not run again, and a loop's inner steps not even looked at; yet
+When a run is resumed, a step that is on record is not run again, and its inner steps not even looked at; yet
 what they set must be seen by the steps that follow, as it was before.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
-from pipelines.language import ForLoopStep, SetVariableStep, Step
+from pipelines.language import SetVariableStep, Step
 
-_PASS = re.compile(r"\[\d+\]/")
+_PASS = re.compile(r"\[(\d+)\]/")
 
 
 def variables_set_within(
@@ -24,7 +24,7 @@ def variables_set_within(
     `recorded` is (path, result) as the journal has them, oldest first. Empty for steps that keep their variables to
     themselves, as nested pipelines do.
     """
-    if not isinstance(step, ForLoopStep):
+    if not step.bodies():
         return []
     found: list[Mapping[str, JsonValue]] = []
     for path, result in recorded:
@@ -37,16 +37,19 @@ def variables_set_within(
     return found
 
 
-def _step_at(loop: ForLoopStep, path: str) -> Step | None:
-    """The step at `[pass]/name`, or further in through loops. None when the path leads elsewhere."""
+def _step_at(holder: Step, path: str) -> Step | None:
+    """The step at `[pass]/name` of a loop or `[branch]/name` of a switch, or further in. None when the path leads
+    elsewhere."""
     opened = _PASS.match(path)
     if opened is None:
         return None
     rest = path[opened.end() :]
-    for step in loop.steps:
+    bodies = holder.bodies()
+    body = int(opened[1]) if holder.type == "switch" else 0
+    for step in bodies[body][1] if body < len(bodies) else ():
         if rest == step.name:
             return step
-        if isinstance(step, ForLoopStep) and rest.startswith(f"{step.name}["):
+        if step.bodies() and rest.startswith(f"{step.name}["):
             found = _step_at(step, rest.removeprefix(step.name))
             if found is not None:
                 return found

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from pipelines.genetics.fitness import UNMEASURED, Fitness
-from pipelines.language import BaseStep, ForLoopStep, ParallelClaudeStep, Pipeline, PromptStep, waves
+from pipelines.language import BaseStep, ParallelClaudeStep, Pipeline, PromptStep, waves
 
 PROVIDER_TYPES = frozenset({"claude", "claude_smart", "claude_extract", "parallel_claude", "gemini"})
 
@@ -101,13 +101,13 @@ def founder(pipeline: Pipeline) -> Genome:
 
 
 def walk(pipeline: Pipeline) -> Iterator[tuple[str, BaseStep]]:
-    """All steps of a pipeline with those inside its loops, in the order of the text, by their keys."""
+    """All steps of a pipeline with those inside its loops and switches, in the order of the text, by their keys."""
 
     def inside(steps: tuple[Any, ...], prefix: str) -> Iterator[tuple[str, BaseStep]]:
         for step in cast("tuple[BaseStep, ...]", steps):
             yield prefix + step.name, step
-            if isinstance(step, ForLoopStep):
-                yield from inside(step.steps, f"{prefix}{step.name}/")
+            for _, inner in step.bodies():
+                yield from inside(inner, f"{prefix}{step.name}/")
 
     yield from inside(pipeline.steps, "")
 

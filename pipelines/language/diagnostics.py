@@ -48,7 +48,8 @@ class Diagnostic:
         key = f"{self.key_path}: " if self.key_path else ""
         expected = f" Expected {self.expected}." if self.expected else ""
         fix = f" Fix: {self.fix}." if self.fix else ""
-        return f"{where}{key}{self.message.rstrip('.')}.{expected}{fix}"
+        weight = "warning: " if self.severity == "warning" else ""
+        return f"{where}{weight}{key}{self.message.rstrip('.')}.{expected}{fix}"
 
 
 class InvalidPipelineError(LanguageError):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from .diagnostics import Path, nearest
 from .references import Reference
 from .scope import LOOP_FACTS
-from .steps import BaseStep, ForLoopStep
+from .steps import BaseStep, ClaudeBatchStep, ForLoopStep, WhileLoopStep
+
+Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Finding:
     message: str
     expected: str = ""
     fix: str = ""
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +53,29 @@ class Names:
     inputs: frozenset[str]
     global_vars: frozenset[str]
     iterators: frozenset[str] = frozenset()
+    in_loop: bool = False
+    lenient: bool = False
 
 
 def judge(each: Reference, step: BaseStep | None, at: Path, names: Names, own: frozenset[str]) -> Finding | None:
     """The fault of one reference, or None. `step` reads it (None: an output does), `own` are the names inside of it."""
     root, key = str(each.path[0]), (*at, *each.key)
     second = str(each.path[1]) if len(each.path) > 1 else None
+    # What is asked between the passes of a loop sees what the last one left.
+    between = step is not None and _is_between_passes(step, each.key)
     if root == "steps":
+        if between and second in own:
+            return None
         return judge_step(second, step, key, names) if second is not None else None
     if root == "loop":
-        if names.iterators or (isinstance(step, ForLoopStep) and each.key[:1] == ("break_condition",)):
+        if names.in_loop or between or (isinstance(step, ClaudeBatchStep) and step.files is not None):
             return None
-        return Finding("loop_outside", key, "'loop' exists only inside a for_loop", fix="move the step into the loop")
+        return Finding("loop_outside", key, "'loop' exists only inside a loop", fix="move the step into the loop")
     if root in {"state", "global_vars", "inputs"}:
         return _judge_variable(root, second, key, names) if second is not None else None
-    if root == "workflow" or root in names.iterators or (root in own and each.key[:1] == ("break_condition",)):
+    if root == "workflow" or root in names.iterators or (root in own and between):
         return None
-    if names.iterators and root in LOOP_FACTS:
+    if names.in_loop and root in LOOP_FACTS:
         return Finding("missing_name", key, f"'{root}' is not a name here", fix=f"write 'loop.{root}'")
     if root in names.steps:
         return judge_step(root, step, key, names)
@@ -80,6 +90,12 @@ def judge(each: Reference, step: BaseStep | None, at: Path, names: Names, own: f
     if each.kind == "source":
         message = f"Step result not found: {root}"
     return Finding("missing_step", key, message, f"one of: {listed(others)}", fix)
+
+
+def _is_between_passes(step: BaseStep, key: Path) -> bool:
+    if isinstance(step, WhileLoopStep) and key[:1] == ("condition",):
+        return True
+    return isinstance(step, ForLoopStep | WhileLoopStep) and key[:1] in {("break_condition",), ("continue_condition",)}
 
 
 def judge_step(name: str | None, step: BaseStep | None, key: Path, names: Names) -> Finding | None:

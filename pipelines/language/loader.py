@@ -9,13 +9,15 @@ from typing import Any, cast
 import yaml
 from pydantic import JsonValue, ValidationError
 
-from .checks import check_pipeline
-from .diagnostics import InvalidPipelineError, Path
-from .judging import Surroundings
+from .checks import CLAUDE_OPTIONS, check_pipeline
+from .diagnostics import MOST_FINDINGS, InvalidPipelineError, Path, clip
+from .judging import Finding, Surroundings
 from .normalise import canonical_pipeline, unwrap_workflow
 from .pipeline import Pipeline
-from .schema_errors import report_schema_errors, text_path
-from .steps import NAME_PATTERN, BaseStep, ForLoopStep, PipelineStep
+from .schema_errors import allowed_keys, canonical_path, report_schema_errors, text_path
+from .steps import NAME_PATTERN, BaseStep, ClaudeBatchStep, PipelineStep
+from .tolerance import is_slip, without
+from .unheeded import unheeded
 from .yaml_source import Document, read_yaml
 
 
@@ -31,7 +33,23 @@ def load_pipeline(
     `source` is the file name shown in findings. With `known_pipelines` (paths), a `pipeline_file` outside them is an
     error, with `known_providers` a `provider` outside of those; without, only the run can tell.
     """
-    return _build(read_yaml(text, source), Surroundings.of(known_pipelines, known_providers))
+    return check_document(read_yaml(text, source), known_pipelines=known_pipelines, known_providers=known_providers)
+
+
+def check_document(
+    document: Document,
+    *,
+    known_pipelines: Iterable[str] | None = None,
+    known_providers: Iterable[str] | None = None,
+) -> Pipeline:
+    """`load_pipeline` of what `read_yaml` gave, for those who also need to know where things stand."""
+    return _build(document, Surroundings.of(known_pipelines, known_providers))
+
+
+def place_in(document: Document, key: Path) -> Path:
+    """Where the text has what the canonical map has at `key`: below its `workflow` wrappers."""
+    raw, prefix = unwrap_workflow(document.value)
+    return prefix + text_path(key, raw)
 
 
 def build_pipeline(
@@ -53,10 +71,16 @@ def _build(document: Document, around: Surroundings) -> Pipeline:
         what = f"the file holds {_kind(raw)}"
         document.report("top_level", (), what, "a map with name and steps", "begin with `name:` and `steps:`")
         raise InvalidPipelineError(document.all_findings())
-    canonical = canonical_pipeline(raw)
+    canonical = canonical_pipeline(raw, unresolved="keep" if prefix else None)
     pipeline: Pipeline | None = None
     try:
-        pipeline = Pipeline.model_validate(canonical)
+        try:
+            pipeline = Pipeline.model_validate(canonical)
+        except ValidationError as error:
+            if not prefix:
+                raise
+            canonical = _without_unknown_keys(canonical, error, raw, prefix, document)
+            pipeline = Pipeline.model_validate(canonical)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=True)
         report_schema_errors(cast("list[Any]", errors), raw, canonical, prefix, document)
@@ -71,8 +95,43 @@ def _build(document: Document, around: Surroundings) -> Pipeline:
 
 
 def _check(pipeline: Pipeline, prefix: Path, raw: JsonValue, document: Document, around: Surroundings) -> None:
-    for each in check_pipeline(pipeline, around):
-        document.report(each.code, prefix + text_path(each.key, raw), each.message, each.expected, each.fix)
+    for each in (*check_pipeline(pipeline, around), *unheeded(pipeline)):
+        _tell(each, prefix + text_path(each.key, raw), document, lenient=bool(prefix))
+
+
+def _tell(finding: Finding, path: Path, document: Document, *, lenient: bool) -> None:
+    key = str(path[-1]) if path else ""
+    unknown_option = lenient and finding.code == "extra_forbidden" and not is_slip(key, CLAUDE_OPTIONS)
+    if finding.severity == "warning" or unknown_option:
+        document.warn(finding.code, path, finding.message, finding.fix)
+    else:
+        document.report(finding.code, path, finding.message, finding.expected, finding.fix)
+
+
+def _without_unknown_keys(
+    canonical: dict[str, JsonValue], error: ValidationError, raw: dict[str, JsonValue], prefix: Path, document: Document
+) -> dict[str, JsonValue]:
+    """The map without the keys that only pipeline_ex's silence lets in; each is told as a warning."""
+    unknown: dict[Path, set[str]] = {}
+    known: dict[Path, set[str]] = {}
+    told = 0
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        path = canonical_path(tuple(each["loc"]), canonical)
+        if each["type"] != "extra_forbidden" or not path:
+            continue
+        *parent, name = path
+        at = tuple("prompt" if part == "prompt_parts" else part for part in parent)
+        # Comparing names costs; whoever has so many unknown keys has been told enough.
+        if told < MOST_FINDINGS:
+            if at not in known:
+                known[at] = allowed_keys(at, raw)
+            if is_slip(str(name), known[at]):
+                continue
+            message = f"'{clip(str(name), 80)}' is no key of this place and has no effect"
+            document.warn("unknown_key", prefix + text_path((*at, name), raw), message, "remove it")
+            told += 1
+        unknown.setdefault(tuple(parent), set()).add(str(name))
+    return without(canonical, {path: frozenset(names) for path, names in unknown.items()})
 
 
 def _check_what_holds(
@@ -97,7 +156,7 @@ def _check_what_holds(
         return
     for each in check_pipeline(partial, around):
         if not (len(each.key) > 1 and each.key[0] == "steps" and each.key[1] in broken):
-            document.report(each.code, prefix + each.key, each.message, each.expected, each.fix)
+            _tell(each, prefix + each.key, document, lenient=bool(prefix))
 
 
 def _stand_in(step: JsonValue, index: int) -> JsonValue:
@@ -133,14 +192,26 @@ def to_data(pipeline: Pipeline) -> dict[str, JsonValue]:
     return data
 
 
-def _as_written(data: dict[str, Any], steps: tuple[BaseStep, ...]) -> None:
-    for step, written in zip(steps, data["steps"], strict=True):
-        for holder in (written, *written.get("parallel_tasks", ())):
+def _tasks_of(step: BaseStep, written: dict[str, Any]) -> list[dict[str, Any]]:
+    return written.get("tasks", []) if isinstance(step, ClaudeBatchStep) else []
+
+
+def _holder(written: dict[str, Any], body: Path) -> dict[str, Any]:
+    """The map that holds a body's list under the last of its keys."""
+    holder: Any = written
+    for part in body[:-1]:
+        holder = holder[part]
+    return holder
+
+
+def _as_written(data: dict[str, Any], steps: tuple[BaseStep, ...], key: str = "steps") -> None:
+    for step, written in zip(steps, data[key], strict=True):
+        for holder in (written, *written.get("parallel_tasks", ()), *_tasks_of(step, written)):
             if "prompt_parts" in holder:
                 holder["prompt"] = holder.pop("prompt_parts")
-        if isinstance(step, ForLoopStep):
-            _as_written(written, step.steps)
-        elif isinstance(step, PipelineStep) and step.pipeline is not None:
+        for body, inner in step.bodies():
+            _as_written(_holder(written, body), inner, str(body[-1]))
+        if isinstance(step, PipelineStep) and step.pipeline is not None:
             _as_written(written["pipeline"], step.pipeline.steps)
 
 

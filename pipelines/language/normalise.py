@@ -6,17 +6,27 @@ shown at its place: `prompt: [parts]` becomes `prompt_parts` beside the text mad
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
+from .claude_habits import read_batch, read_robust
+from .executor_habits import read_executor
+from .prompts import read_prompt
+from .spellings import by_result_name, respell
+
 JsonMap = dict[str, JsonValue]
 
 # The environment's mode among the defaults, under a name that no default has.
 _MODE: Final = "environment.mode"
-_CLAUDE: Final = frozenset({"claude", "claude_smart", "claude_extract"})
+# The pipeline's functions among the defaults, under a name that no default has.
+_FUNCTIONS: Final = "gemini.functions"
+# Whether unresolved names are kept, likewise.
+_UNRESOLVED: Final = "unresolved.names"
+_GEMINI: Final = frozenset({"gemini", "gemini_instructor"})
+_WITH_PRESET: Final = frozenset({"claude_smart", "claude_extract", "claude_session", "claude_batch", "claude_robust"})
+_CLAUDE: Final = _WITH_PRESET | {"claude"}
 _NULL_MEANS_SOMETHING: Final = frozenset({"content", "value", "default"})
 _INPUT_TYPES: Final = {
     "any": "any", "string": "string", "str": "string", "text": "string", "integer": "integer", "int": "integer",
@@ -25,8 +35,11 @@ _INPUT_TYPES: Final = {
 }  # fmt: skip
 
 
-def canonical_pipeline(raw: JsonMap, fallback_name: str | None = None) -> JsonMap:
-    """The canonical map of a pipeline whose `workflow:` wrapper is already off."""
+def canonical_pipeline(raw: JsonMap, fallback_name: str | None = None, unresolved: JsonValue = None) -> JsonMap:
+    """The canonical map of a pipeline whose `workflow:` wrapper is already off.
+
+    `unresolved` is what becomes of names that lead nowhere, unless the pipeline says so itself.
+    """
     result: JsonMap = {key: value for key, value in raw.items() if value is not None}
     for key in ("name", "description", "version"):
         if isinstance(result.get(key), int | float) and not isinstance(result.get(key), bool):
@@ -40,8 +53,14 @@ def canonical_pipeline(raw: JsonMap, fallback_name: str | None = None) -> JsonMa
     habits = dict(defaults) if isinstance(defaults, dict) else {}
     if isinstance(environment, dict):
         habits[_MODE] = environment.get("mode")
+    if unresolved is not None:
+        result.setdefault("unresolved_names", unresolved)
+    habits[_UNRESOLVED] = result.get("unresolved_names")
+    habits[_FUNCTIONS] = result.get("gemini_functions")
     steps = result.get("steps")
     if isinstance(steps, list):
+        if result.get("unresolved_names") == "keep":
+            steps = by_result_name(steps)
         result["steps"] = [_step(each, habits) for each in steps]
     return result
 
@@ -78,27 +97,88 @@ def _step(raw: JsonValue, defaults: Mapping[str, JsonValue]) -> JsonValue:
     step = {key: value for key, value in raw.items() if value is not None or key in _NULL_MEANS_SOMETHING}
     kind = step.get("type")
     _common_habits(step)
-    _prompt(step)
+    respell(step, defaults, lenient=defaults.get(_UNRESOLVED) == "keep")
+    read_prompt(step)
     if kind in _CLAUDE:
         _claude_defaults(step, defaults)
-    if kind in {"claude_smart", "claude_extract"}:
+    if kind in _WITH_PRESET:
         mode = defaults.get(_MODE) if step.get("environment_aware") is True else None
         preset = defaults.get("claude_preset") or mode
         if preset:
             step.setdefault("preset", preset)
-    if kind == "gemini":
+    if kind in _GEMINI:
         for key in ("model", "token_budget"):
             if f"gemini_{key}" in defaults:
                 step.setdefault(key, defaults[f"gemini_{key}"])
+        for key in ("functions", "tools"):
+            named = step.get(key)
+            if isinstance(named, list):
+                step[key] = [_function(each, defaults) for each in named]
+    if kind == "claude_robust":
+        read_robust(step)
+    if kind == "claude_batch":
+        read_batch(step)
     if kind == "parallel_claude":
         _tasks(step, defaults)
-    if kind == "for_loop" and isinstance(step.get("steps"), list):
-        step["steps"] = [_step(each, defaults) for each in cast("list[JsonValue]", step["steps"])]
+    if kind in {"for_loop", "while_loop"}:
+        _steps_under(step, "steps", defaults)
+    if kind == "switch":
+        _switch(step, defaults)
+    if kind in {"pipeline_executor", "parallel_pipeline_executor"}:
+        read_executor(step)
     if kind == "pipeline" and isinstance(step.get("pipeline"), dict):
         inner, _ = unwrap_workflow(step["pipeline"])
         name = step.get("name")
-        step["pipeline"] = canonical_pipeline(cast(JsonMap, inner), name if isinstance(name, str) else "inline")
+        step["pipeline"] = canonical_pipeline(
+            cast(JsonMap, inner), name if isinstance(name, str) else "inline", defaults.get(_UNRESOLVED)
+        )
     return step
+
+
+def _steps_under(holder: JsonMap, key: str, defaults: Mapping[str, JsonValue]) -> None:
+    """A list of steps, or one step standing for a list of one."""
+    steps = holder.get(key)
+    if isinstance(steps, dict) and "type" in steps:
+        steps = [steps]
+    if isinstance(steps, list):
+        holder[key] = [_step(each, defaults) for each in steps]
+
+
+def _switch(step: JsonMap, defaults: Mapping[str, JsonValue]) -> None:
+    """`expression: a.b` means `value: "{{ a.b }}"`; cases as a map of value to steps become a list."""
+    expression = step.pop("expression", None) if "value" not in step else None
+    if isinstance(expression, str):
+        step["value"] = expression if "{{" in expression else f"{{{{ {expression} }}}}"
+    cases = step.get("cases")
+    if isinstance(cases, dict):
+        cases = [{"when": when, "steps": steps} for when, steps in cases.items()]
+    if isinstance(cases, list):
+        step["cases"] = [_case(each, defaults) for each in cases]
+    _steps_under(step, "default", defaults)
+
+
+def _case(raw: JsonValue, defaults: Mapping[str, JsonValue]) -> JsonValue:
+    if not isinstance(raw, dict):
+        return raw
+    case = {key: value for key, value in raw.items() if value is not None or key == "when"}
+    _steps_under(case, "steps", defaults)
+    return case
+
+
+def _function(raw: JsonValue, defaults: Mapping[str, JsonValue]) -> JsonValue:
+    """A function of a step: a name that the pipeline declares becomes its declaration, so that what the declaration
+    refers to is what the step refers to."""
+    declared = defaults.get(_FUNCTIONS)
+    if isinstance(raw, str) and isinstance(declared, dict) and raw in declared:
+        body = declared[raw]
+        raw = {"name": raw, **body} if isinstance(body, dict) else {"name": raw}
+    if not isinstance(raw, dict):
+        return raw
+    function = {key: value for key, value in raw.items() if value is not None or key == "returns"}
+    step = function.get("step")
+    if isinstance(step, dict):
+        function["step"] = _step({"name": function.get("name"), **step}, defaults)
+    return function
 
 
 def _common_habits(step: JsonMap) -> None:
@@ -114,39 +194,6 @@ def _common_habits(step: JsonMap) -> None:
         step["retry"] = {"max_attempts": attempts}
     if isinstance(step.get("depends_on"), str):
         step["depends_on"] = [step["depends_on"]]
-
-
-def _prompt(step: JsonMap) -> None:
-    parts = step.get("prompt")
-    if isinstance(parts, list):
-        step["prompt_parts"] = parts
-        step["prompt"] = prompt_text(parts)
-
-
-def prompt_text(parts: list[JsonValue]) -> str:
-    """The template text of prompt parts, joined with one newline (spec section 4). Odd parts are left out."""
-    texts: list[str] = []
-    for part in parts:
-        if not isinstance(part, dict):
-            continue
-        match part:
-            case {"type": "static", "content": str(content)}:
-                texts.append(content)
-            case {"type": "file", "path": str(path)}:
-                texts.append(f"{{{{ file({_literal(path)}) }}}}")
-            case {"type": "previous_response", "step": str(step)}:
-                extract = part.get("extract")
-                path = _literal(extract if isinstance(extract, str) else "")
-                strict = "false" if part.get("strict") is False else "true"
-                texts.append(f"{{{{ previous_response({_literal(step)}, {path}, {strict}) }}}}")
-            case _:
-                pass
-    return "\n".join(texts)
-
-
-def _literal(text: str) -> str:
-    # A brace pair inside the literal would end the expression early.
-    return json.dumps(text, ensure_ascii=False).replace("}", "\\u007d").replace("{", "\\u007b")
 
 
 def _claude_defaults(step: JsonMap, defaults: Mapping[str, JsonValue]) -> None:
@@ -185,6 +232,6 @@ def _task(task: JsonValue, defaults: Mapping[str, JsonValue]) -> JsonValue:
     if not isinstance(task, dict):
         return task
     result: dict[str, Any] = {key: value for key, value in task.items() if value is not None}
-    _prompt(result)
+    read_prompt(result)
     _claude_defaults(result, defaults)
     return result

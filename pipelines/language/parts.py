@@ -79,16 +79,36 @@ class FilePart(Part):
 class PreviousResponsePart(Part):
     """Result of an earlier step, whole or one dotted path of it.
 
-    A missing path fails the step unless `strict` is false (then it renders as empty text).
+    A missing path fails the step unless `strict` is false (then it renders as empty text). `max_length` cuts the text
+    after so many characters.
     """
 
     type: Literal["previous_response"]
     step: str
     extract: str | None = None
     strict: bool = True
+    max_length: int | None = Field(default=None, ge=1)
 
 
-PromptPart = Annotated[StaticPart | FilePart | PreviousResponsePart, Field(discriminator="type")]
+class SessionContextPart(Part):
+    """pipeline_ex's request for a session's past. Empty text, as there: a `claude_session` step sends its own."""
+
+    type: Literal["session_context"]
+    session_id: str | None = None
+    include_last_n: int | None = Field(default=None, ge=0)
+
+
+class ClaudeContinuePart(Part):
+    """Text that goes on with a conversation: in a `claude_session` step, the next turn."""
+
+    type: Literal["claude_continue"]
+    session_id: str | None = None
+    new_prompt: str = ""
+
+
+PromptPart = Annotated[
+    StaticPart | FilePart | PreviousResponsePart | SessionContextPart | ClaudeContinuePart, Field(discriminator="type")
+]
 
 
 class OutputPath(Part):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import cast
+from typing import Literal, cast
 
 from pydantic import Field, JsonValue
 
@@ -14,8 +14,8 @@ from . import steps as step_models
 from .diagnostics import InvalidInputsError, nearest
 from .json_text import parse_json
 from .parts import InputSpec, OutputPath, Part
-from .references import build_graph, free_names, written_variables
-from .steps import JsonMap, Step
+from .references import build_graph, free_names, input_names, written_variables
+from .steps import STEP_CLASSES, BaseStep, JsonMap, Step
 
 Outputs = tuple[str | OutputPath, ...] | dict[str, JsonValue] | None
 
@@ -42,6 +42,7 @@ class Pipeline(Part):
     global_vars: JsonMap = {}
     variables: JsonMap = {}
     workspace_dir: str | None = None
+    unresolved_names: Literal["error", "keep"] = "error"
     gemini_functions: JsonMap = {}
     environment: JsonMap = {}
     metadata: JsonValue = None
@@ -84,9 +85,22 @@ class Pipeline(Part):
 
     @cached_property
     def required_inputs(self) -> tuple[str, ...]:
-        """Names a run must be given: declared without default, then implied."""
+        """Names a run must be given: declared without default, then implied.
+
+        Where unresolved names are kept, a bare name asks for nothing; `inputs.x` does.
+        """
         declared = [name for name, spec in self.inputs.items() if spec.is_required]
-        return (*declared, *(name for name in self.implied_inputs if name not in self.inputs))
+        implied = self.implied_inputs
+        if self.unresolved_names == "keep":
+            asked = input_names(self.steps)
+            implied = tuple(name for name in implied if name in asked)
+        return (*declared, *(name for name in implied if name not in self.inputs))
+
+    @property
+    def output_directory(self) -> str | None:
+        """Where `output_to_file` writes: `output_dir`, else the one among the defaults. None: the node's choice."""
+        habit = self.defaults.get("output_dir")
+        return self.output_dir or (habit if isinstance(habit, str) and habit else None)
 
 
 def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -133,17 +147,19 @@ def _fit(value: JsonValue, spec: InputSpec) -> JsonValue:
     return value
 
 
-def dependencies(holder: Pipeline | step_models.ForLoopStep) -> Mapping[str, frozenset[str]]:
-    """Step name -> names of the steps it waits for, among the steps of a pipeline or of one loop. Computed once."""
+def dependencies(holder: Pipeline | BaseStep, body: int = 0) -> Mapping[str, frozenset[str]]:
+    """Step name -> names of the steps it waits for, among the steps of a pipeline or of one body of a step. Computed
+    once."""
     if isinstance(holder, Pipeline):
         return holder.dependency_graph
     # Kept beside the fields, as cached_property does: models are frozen, and a loop asks once an iteration.
-    kept = cast("dict[str, Mapping[str, frozenset[str]]]", vars(holder))
-    if "_dependency_graph" not in kept:
-        kept["_dependency_graph"] = build_graph(holder.steps)
-    return kept["_dependency_graph"]
+    kept = cast("dict[str, dict[int, Mapping[str, frozenset[str]]]]", vars(holder))
+    graphs = kept.setdefault("_dependency_graphs", {})
+    if body not in graphs:
+        graphs[body] = build_graph(holder.bodies()[body][1])
+    return graphs[body]
 
 
-for _model in (step_models.ForLoopStep, step_models.PipelineStep):
+for _model in (step_models.FunctionSpec, step_models.SwitchCase, *STEP_CLASSES.values()):
     _model.model_rebuild(_types_namespace={**vars(step_models), "Pipeline": Pipeline})
 Pipeline.model_rebuild(force=True)

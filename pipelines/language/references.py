@@ -7,6 +7,7 @@ where a later step must not overtake an earlier one that reads or writes the sam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -15,23 +16,37 @@ from pydantic import JsonValue
 
 from .conditions import compile_condition, condition_texts
 from .diagnostics import ConditionError, Path, TemplateError
-from .scope import ROOTS, Missing, Scope, Segments, parse_path
+from .scope import ROOTS, Segments
+from .sources import source_path
 from .steps import (
+    ARGUMENTS,
     BaseStep,
+    BreakStep,
+    CheckpointStep,
+    ClaudeBatchStep,
+    ClaudeSessionStep,
+    CodebaseQueryStep,
+    ContinueStep,
     DataTransformStep,
+    ExecutorStep,
+    FileCheck,
     FileOpsStep,
     ForLoopStep,
+    FunctionSpec,
+    FunctionsStep,
     PromptStep,
     SetVariableStep,
+    SwitchStep,
 )
-from .templates import compile_template, describe_missing, is_template, render
+from .templates import compile_template, is_template, quoted_files, readable_paths
 
 # Read as they stand, by other rules, or not at all.
 _NOT_TEMPLATES: Final = frozenset(
     {
-        "name", "type", "condition", "break_condition", "depends_on", "retry", "on_error", "role", "description",
-        "streaming", "prompt_parts", "output_schema", "steps", "pipeline", "outputs", "config", "iterator",
-        "input_source", "data_source", "extraction_config", "token_budget",
+        "name", "type", "condition", "break_condition", "continue_condition", "depends_on", "retry", "on_error",
+        "role", "description", "streaming", "prompt_parts", "output_schema", "steps", "cases", "default", "pipeline",
+        "outputs", "config", "iterator", "batch_config", "retry_config", "input_source", "data_source",
+        "extraction_config", "token_budget",
     }
 )  # fmt: skip
 
@@ -54,43 +69,27 @@ class Problem:
     reason: str
 
 
-def source_path(source: str) -> Segments:
-    """`previous_response:step:a.b`, `context:field`, `step:a.b`, `steps.x.y` or a bare name, as a path."""
-    head, _, rest = source.strip().partition(":")
-    if head == "previous_response" and rest:
-        return ("steps", *parse_path(rest))
-    if head == "context" and rest:
-        return parse_path(rest)
-    return parse_path(source.strip())
-
-
-def resolve_source(source: JsonValue, scope: Scope) -> JsonValue:
-    """The data a source names; lists and maps are themselves. Raises `TemplateError` when nothing is there."""
-    if not isinstance(source, str) or is_template(source):
-        return render(source, scope)
-    path = source_path(source)
-    value = scope.find_data(path) if path else None
-    if isinstance(value, Missing):
-        raise TemplateError(source, describe_missing(path, scope))
-    return value
-
-
 def prompt_files(step: BaseStep) -> tuple[str, ...]:
     """Paths (as written, perhaps templates) whose text `Scope.files` must hold before the step is rendered."""
     found: list[str] = []
     for _, text in _texts(_template_fields(step), ()):
-        found += compile_template(text).files if is_template(text) else ()
+        found += quoted_files(text) if is_template(text) else ()
     return tuple(dict.fromkeys(found))
 
 
 def references(step: BaseStep) -> tuple[list[Reference], list[Problem]]:
-    """Everything `step` reads, sub-steps of a loop included (their own names too), and what cannot be compiled."""
+    """Everything `step` reads, its sub-steps included (their own names too), and what cannot be compiled."""
     found: list[Reference] = []
     problems: list[Problem] = []
     for key, text in _texts(_template_fields(step), ()):
         _read_template(text, key, found, problems)
-    for name in ("condition", "break_condition"):
+    for name in ("condition", "break_condition", "continue_condition"):
         _read_condition(getattr(step, name, None), (name,), found, problems)
+    if isinstance(step, SwitchStep):
+        for index, case in enumerate(step.cases):
+            _read_condition(case.condition, ("cases", index, "condition"), found, problems)
+            for inner, text in _texts(case.when, ("cases", index, "when")):
+                _read_template(text, inner, found, problems)
     for key, source in _sources(step):
         if isinstance(source, str) and not is_template(source):
             path = source_path(source)
@@ -99,12 +98,25 @@ def references(step: BaseStep) -> tuple[list[Reference], list[Problem]]:
         else:
             for inner, text in _texts(source, key):
                 _read_template(text, inner, found, problems)
-    if isinstance(step, ForLoopStep):
-        for index, inner_step in enumerate(step.steps):
+    if isinstance(step, FunctionsStep):
+        for key, inner_step in function_steps(step):
             inner_found, inner_problems = references(inner_step)
-            found += [Reference(r.path, ("steps", index, *r.key), r.kind) for r in inner_found]
-            problems += [Problem(p.code, ("steps", index, *p.key), p.reason) for p in inner_problems]
+            found += [Reference(r.path, (*key, *r.key), r.kind) for r in inner_found]
+            problems += [Problem(p.code, (*key, *p.key), p.reason) for p in inner_problems]
+    for at, steps in step.bodies():
+        for index, inner_step in enumerate(steps):
+            inner_found, inner_problems = references(inner_step)
+            found += [Reference(r.path, (*at, index, *r.key), r.kind) for r in inner_found]
+            problems += [Problem(p.code, (*at, index, *p.key), p.reason) for p in inner_problems]
     return found, problems
+
+
+def function_steps(step: FunctionsStep) -> Iterator[tuple[Path, BaseStep]]:
+    """The steps that answer its function calls, with the keys they stand under."""
+    for name in ("functions", "tools"):
+        for index, each in enumerate(getattr(step, name)):
+            if isinstance(each, FunctionSpec) and each.step is not None:
+                yield (name, index, "step"), each.step
 
 
 def template_references(value: Any, key: Path) -> tuple[list[Reference], list[Problem]]:
@@ -117,26 +129,47 @@ def template_references(value: Any, key: Path) -> tuple[list[Reference], list[Pr
 
 
 def written_variables(step: BaseStep) -> frozenset[str]:
-    """Names of state variables the step (or a step inside its loop) sets."""
+    """Names of state variables the step (or a step inside of it) sets."""
     if isinstance(step, SetVariableStep):
         return frozenset(step.variables)
     written: frozenset[str] = frozenset()
-    if isinstance(step, ForLoopStep):
-        for each in step.steps:
+    for _, steps in step.bodies():
+        for each in steps:
             written |= written_variables(each)
     return written
 
 
 def inner_names(step: BaseStep) -> frozenset[str]:
     """Names that exist only inside the step: its iterator and its sub-steps, at any depth."""
-    if not isinstance(step, ForLoopStep):
+    if isinstance(step, FunctionsStep) and step.all_functions:
+        return frozenset({ARGUMENTS})
+    inside = (each for _, steps in step.bodies() for each in steps)
+    return step.local_names.union(*({each.name} | inner_names(each) for each in inside))
+
+
+def offered_names(step: BaseStep) -> frozenset[str]:
+    """Names of sub-steps that later steps may refer to as if they stood beside `step`: those of a switch."""
+    if not isinstance(step, SwitchStep):
         return frozenset()
-    return frozenset({step.iterator}).union(*({each.name} | inner_names(each) for each in step.steps))
+    inside = (each for _, steps in step.bodies() for each in steps)
+    return frozenset[str]().union(*({each.name} | offered_names(each) for each in inside))
+
+
+def visible_names(steps: Iterable[BaseStep]) -> frozenset[str]:
+    """What steps of one list may call each other, with what their switches offer."""
+    return frozenset[str]().union(*({each.name} | offered_names(each) for each in steps))
+
+
+def leaves(step: BaseStep) -> bool:
+    """Whether the step may end the pass of the loop around it: `break`, `continue`, or a switch that holds one."""
+    if isinstance(step, SwitchStep):
+        return any(leaves(each) for _, steps in step.bodies() for each in steps)
+    return isinstance(step, BreakStep | ContinueStep)
 
 
 def free_names(steps: Sequence[BaseStep], known: frozenset[str], inputs: frozenset[str]) -> tuple[str, ...]:
     """Names templates use that no step, loop, variable or declared input gives: the run must be given them."""
-    names = {step.name for step in steps} | known
+    names = visible_names(steps) | known
     free: dict[str, None] = {}
     for step in steps:
         inner = inner_names(step)
@@ -150,9 +183,19 @@ def free_names(steps: Sequence[BaseStep], known: frozenset[str], inputs: frozens
     return tuple(free)
 
 
+def input_names(steps: Sequence[BaseStep]) -> frozenset[str]:
+    """Names that are read as `inputs.x` somewhere."""
+    return frozenset(
+        str(each.path[1])
+        for step in steps
+        for each in references(step)[0]
+        if each.path[0] == "inputs" and len(each.path) > 1
+    )
+
+
 def build_graph(steps: Sequence[BaseStep]) -> dict[str, frozenset[str]]:
     """Step name -> names of the steps of the same list it waits for. A text that cannot be compiled adds nothing."""
-    names = {step.name for step in steps}
+    home = {name: step.name for step in steps for name in ({step.name} | offered_names(step))}
     written = [written_variables(step) for step in steps]
     variables: frozenset[str] = frozenset[str]().union(*written)
     uses = [_file_uses(step) for step in steps]
@@ -161,9 +204,11 @@ def build_graph(steps: Sequence[BaseStep]) -> dict[str, frozenset[str]]:
     for index, step in enumerate(steps):
         found, _ = references(step)
         inner = inner_names(step)
-        waits = {name for name in step.depends_on if name in names}
-        waits |= {name for each in found if (name := referred_step(each.path)) in names and name not in inner}
-        read = _read_variables(found, variables, names | inner)
+        waits = {home[name] for name in step.depends_on if name in home}
+        waits |= {home[name] for each in found if (name := referred_step(each.path)) in home and name not in inner}
+        waits |= _order_of_text(steps, index)
+        waits |= _earlier_turns(steps, index)
+        read = _read_variables(found, variables, home.keys() | inner)
         reads.append(read)
         for earlier in range(index) if read or written[index] or uses[index] else ():
             clash = written[earlier] & (read | written[index]) or reads[earlier] & written[index]
@@ -171,6 +216,31 @@ def build_graph(steps: Sequence[BaseStep]) -> dict[str, frozenset[str]]:
                 waits.add(steps[earlier].name)
         graph[step.name] = frozenset(waits)
     return graph
+
+
+def _earlier_turns(steps: Sequence[BaseStep], index: int) -> set[str]:
+    """The steps before that speak in the same session, as far as the text tells: a conversation has an order."""
+    step = steps[index]
+    if not isinstance(step, ClaudeSessionStep):
+        return set()
+    own = step.session_config.session_name or step.name
+    return {
+        each.name
+        for each in steps[:index]
+        if isinstance(each, ClaudeSessionStep) and (each.session_config.session_name or each.name) == own
+    }
+
+
+def _order_of_text(steps: Sequence[BaseStep], index: int) -> set[str]:
+    """What must be done before a step begins although nothing refers to it: around a step that may end the pass, and
+    around a checkpoint, the order is the text's."""
+    if _is_barrier(steps[index]):
+        return {each.name for each in steps[:index]}
+    return {each.name for each in steps[:index] if _is_barrier(each)}
+
+
+def _is_barrier(step: BaseStep) -> bool:
+    return isinstance(step, CheckpointStep) or leaves(step)
 
 
 def referred_step(path: Segments) -> str:
@@ -224,7 +294,8 @@ def _template_fields(step: BaseStep) -> dict[str, Any]:
     return {
         name: getattr(step, name)
         for name in type(step).model_fields
-        if name not in _NOT_TEMPLATES and getattr(step, name) is not None
+        if (name not in _NOT_TEMPLATES or (name == "pipeline" and isinstance(step, ExecutorStep)))
+        and getattr(step, name) is not None
     }
 
 
@@ -237,8 +308,13 @@ def _texts(value: Any, key: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(value, list | tuple):
         for index, each in enumerate(cast("list[Any]", value)):
             yield from _texts(each, (*key, index))
+    elif isinstance(value, FileCheck):
+        yield from _texts(value.path, (*key, "path"))
+    elif isinstance(value, FunctionSpec):
+        yield from _texts(value.returns, (*key, "returns"))
     elif hasattr(value, "prompt") and hasattr(value, "id"):
-        yield from _texts({"prompt": value.prompt, "system": value.system}, key)
+        own = {"prompt": value.prompt, "system": value.system, "file": getattr(value, "file", None)}
+        yield from _texts(own, key)
 
 
 def _read_template(text: str, key: Path, found: list[Reference], problems: list[Problem]) -> None:
@@ -248,6 +324,8 @@ def _read_template(text: str, key: Path, found: list[Reference], problems: list[
         found += [Reference(path, key, "template") for path in compile_template(text).paths]
     except TemplateError as error:
         problems.append(Problem("template", key, error.reason))
+        # What can be read of it still makes the step wait: where such texts are let pass, it is rendered.
+        found += [Reference(path, key, "template") for path in readable_paths(text)]
 
 
 def _read_condition(condition: JsonValue, key: Path, found: list[Reference], problems: list[Problem]) -> None:
@@ -284,14 +362,24 @@ def _read_variables(found: list[Reference], variables: frozenset[str], shadowing
 def _file_uses(step: BaseStep) -> list[tuple[str, bool]]:
     """(path, changes it) of what a step does in the workspace, as far as the text tells."""
     if isinstance(step, FileOpsStep):
-        if step.operation in {"copy", "move"}:
-            return [(step.source or "", step.operation == "move"), (step.destination or "", True)]
+        if step.source is not None:
+            written = [] if step.destination is None else [(step.destination, True)]
+            return [(step.source, step.operation == "move"), *written]
+        if step.operation == "validate":
+            return [(each.path, False) for each in step.files]
         return [(step.path or "", step.operation in {"write", "delete"})]
+    if isinstance(step, CodebaseQueryStep):
+        return [(step.path, False)]
+    if isinstance(step, ClaudeBatchStep):
+        named = step.files if isinstance(step.files, list) else [step.files or ""]
+        # Up to the first wildcard: what is below a folder may be what the pattern means.
+        paths = [re.split(r"[*?\[]", each)[0] for each in named if isinstance(each, str) and each]
+        return [(path, False) for path in (*paths, *(task.file for task in step.tasks if task.file is not None))]
     if isinstance(step, PromptStep):
-        return [(path, False) for path in _safe_prompt_files(step)]
-    if isinstance(step, ForLoopStep):
-        return [use for each in step.steps for use in _file_uses(each)]
-    return []
+        uses = [(path, False) for path in _safe_prompt_files(step)]
+        inner = (each for _, each in function_steps(step)) if isinstance(step, FunctionsStep) else ()
+        return [*uses, *(use for each in inner for use in _file_uses(each))]
+    return [use for _, steps in step.bodies() for each in steps for use in _file_uses(each)]
 
 
 def _safe_prompt_files(step: BaseStep) -> tuple[str, ...]:

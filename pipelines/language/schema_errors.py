@@ -59,7 +59,13 @@ def _is_echo(kind: str, path: Path, raw: JsonValue) -> bool:
 
 
 def _text_path(loc: Path, canonical: JsonValue, raw: JsonValue) -> Path:
-    """pydantic's location without the tags of unions and with the names the text has."""
+    """pydantic's location as the text has it."""
+    path = canonical_path(loc, canonical)
+    return text_path(tuple("prompt" if part == "prompt_parts" else part for part in path), raw)
+
+
+def canonical_path(loc: Path, canonical: JsonValue) -> Path:
+    """pydantic's location without the tags of unions: a path of the canonical map."""
     path: list[str | int] = []
     value: Any = canonical
     for index, part in enumerate(loc):
@@ -76,8 +82,8 @@ def _text_path(loc: Path, canonical: JsonValue, raw: JsonValue) -> Path:
             value = items[part]
         else:
             continue
-        path.append("prompt" if part == "prompt_parts" else part)
-    return text_path(tuple(path), raw)
+        path.append(part)
+    return tuple(path)
 
 
 def text_path(path: Path, raw: JsonValue) -> Path:
@@ -98,7 +104,7 @@ def _sentence(error: Any, kind: str, path: Path, raw: JsonValue) -> tuple[str, s
     parent = _at(raw, path[:-1])
     match kind:
         case "extra_forbidden":
-            allowed = sorted(_allowed_keys(path[:-1], raw))
+            allowed = sorted(allowed_keys(path[:-1], raw))
             match = nearest(name, allowed)
             fix = f"write '{match}'" if match else "remove it"
             return f"unknown key '{clip(name, 80)}'", f"one of: {', '.join(allowed)}" if allowed else "", fix
@@ -139,7 +145,7 @@ _LOOP_NEEDS = {"data_source": "For loop requires 'data_source' field", "steps": 
 
 
 def _missing(name: str, path: Path, parent: JsonValue) -> tuple[str, str, str]:
-    if isinstance(parent, dict) and parent.get("type") == "for_loop" and name in _LOOP_NEEDS:
+    if isinstance(parent, dict) and parent.get("type") in {"for_loop", "while_loop"} and name in _LOOP_NEEDS:
         return _LOOP_NEEDS[name], f"a value for '{name}'", f"add `{name}:`"
     if isinstance(parent, dict) and len(path) > 1:
         owner = f"Step '{parent.get('name', '?')}' of type '{parent.get('type', '?')}'" if "type" in parent else "This"
@@ -155,7 +161,7 @@ def _tag(path: Path, raw: JsonValue) -> tuple[str, str, str]:
     if "prompt" in path:
         step = _at(raw, path[: path.index("prompt")])
         owner = step.get("name", "?") if isinstance(step, dict) else "?"
-        kinds = ("static", "file", "previous_response")
+        kinds = ("static", "file", "previous_response", "session_context", "claude_continue")
         match = nearest(str(here.get("type", "")), kinds)
         message = f"Step '{owner}' has prompt part with invalid type: {here.get('type')}"
         return message, f"one of: {', '.join(kinds)}", f"write 'type: {match}'" if match else ""
@@ -169,7 +175,8 @@ def _tag(path: Path, raw: JsonValue) -> tuple[str, str, str]:
     return f"Step '{name}' has invalid type '{kind}'", f"one of: {known}", f"write 'type: {match}'" if match else ""
 
 
-def _allowed_keys(path: Path, raw: JsonValue) -> set[str]:
+def allowed_keys(path: Path, raw: JsonValue) -> set[str]:
+    """The keys that the map at `path` of the text may have."""
     models: list[type[BaseModel]] = [Pipeline]
     value = raw
     for part in path:

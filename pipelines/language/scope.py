@@ -47,6 +47,11 @@ class Scope:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     now_s: float | None = None
 
+    @property
+    def lenient(self) -> bool:
+        """Whether a name that leads nowhere is let pass (`unresolved_names: keep`); see `leniency`."""
+        return self.workflow.get("unresolved_names") == "keep"
+
     def find(self, path: Segments) -> JsonValue | Missing:
         """The value at `path`, or `MISSING`. Never raises."""
         root = path[0]

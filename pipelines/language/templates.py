@@ -18,6 +18,7 @@ from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedErro
 from pydantic import JsonValue
 
 from .diagnostics import TemplateError, nearest
+from .leniency import expressions, render_leniently
 from .sandbox import MAX_ITERATIONS, MAX_OUTPUT_CHARS, Sandbox, bounded, make_sandbox
 from .scope import ROOTS, Missing, Scope, Segments, previous_response, to_text
 from .template_ast import BOUNDED, RESOLVE, Reading, RefusedError, rewrite, to_jinja
@@ -131,6 +132,38 @@ def _to_template(tree: nodes.Template, native: bool, sandbox: Sandbox) -> Templa
 
 
 def _render_one(text: str, scope: Scope) -> JsonValue:
+    if not scope.lenient:
+        return _render_strictly(text, scope)
+    try:
+        if not any(isinstance(scope.find(path), Missing) for path in compile_template(text).paths):
+            return _render_strictly(text, scope)
+    except TemplateError:
+        pass  # told as a warning when the pipeline was loaded
+    if "{%" in text and _compiles(text):
+        return _render_strictly(text, scope)
+    return render_leniently(text, scope, _render_strictly, lambda part: compile_template(part).paths)
+
+
+def readable_paths(text: str) -> list[Segments]:
+    """What the expressions of `text` read that can be compiled, where the text as a whole cannot."""
+    return [path for part in expressions(text) if _compiles(part) for path in compile_template(part).paths]
+
+
+def quoted_files(text: str) -> tuple[str, ...]:
+    """The workspace files that the expressions of `text` quote, as far as they can be compiled."""
+    parts = [text] if _compiles(text) else [part for part in expressions(text) if _compiles(part)]
+    return tuple(file for part in parts for file in compile_template(part).files)
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile_template(text)
+    except TemplateError:
+        return False
+    return True
+
+
+def _render_strictly(text: str, scope: Scope) -> JsonValue:
     compiled = compile_template(text)
     segments = compiled.segments
     if segments is not None:

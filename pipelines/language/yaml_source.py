@@ -44,6 +44,7 @@ class Document:
     keys: dict[Path, Position] = field(default_factory=dict[Path, Position])
     values: dict[Path, Position] = field(default_factory=dict[Path, Position])
     findings: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
     left_out: int = 0
 
     @property
@@ -72,6 +73,16 @@ class Document:
         message, expected, fix = (clip(each, LONGEST_TEXT) for each in (message, expected, fix))
         self.findings.append(
             Diagnostic("error", code, message, self.file, at.line, at.column, key_path_text(path), expected, fix)
+        )
+
+    def warn(self, code: str, path: Path, message: str, fix: str = "") -> None:
+        """Adds a warning at `path`: the definition holds, but not all of it means what its author may think."""
+        if len(self.warnings) >= MOST_FINDINGS:
+            return
+        at = self.position(path)
+        message, fix = clip(message, LONGEST_TEXT), clip(fix, LONGEST_TEXT)
+        self.warnings.append(
+            Diagnostic("warning", code, message, self.file, at.line, at.column, key_path_text(path), "", fix)
         )
 
     def all_findings(self) -> list[Diagnostic]:

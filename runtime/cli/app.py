@@ -26,6 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the switch and in the log.")]
 Level = Annotated[str, typer.Argument(help="node, pipeline or provider")]
 SwitchName = Annotated[str, typer.Argument(help="the pipeline's or provider's name; nothing for node")]
+ActorName = Annotated[str, typer.Argument(help="registered name or label (StepActor#12), see `ps`")]
 RunId = Annotated[str, typer.Argument(help="a run's id")]
 
 
@@ -76,8 +77,15 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
-def tree(as_json: Json = False) -> None:
+def tree(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on until Ctrl-C, showing every change.")] = False,
+    as_json: Json = False,
+) -> None:
     """Show the supervision tree."""
+    if watch:
+        from runtime.cli.actor_commands import watch_tree
+
+        raise typer.Exit(watch_tree(as_json=as_json))
     from runtime.cli.node_commands import show_tree
 
     raise typer.Exit(show_tree(as_json=as_json))
@@ -161,12 +169,76 @@ def cancel(run_id: RunId) -> None:
 @app.command()
 def validate(
     files: Annotated[list[Path], typer.Argument(help="pipeline files (YAML)")],
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as mistakes.")] = False,
     as_json: Json = False,
 ) -> None:
     """Check pipelines and tell everything that is wrong. Needs no node."""
     from runtime.cli.validate_command import validate_files
 
-    raise typer.Exit(validate_files(files, as_json=as_json))
+    raise typer.Exit(validate_files(files, as_json=as_json, strict=strict))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of pipeline files, for editors."""
+    from runtime.cli.tooling_commands import print_schema
+
+    raise typer.Exit(print_schema())
+
+
+@app.command()
+def graph(
+    file: Annotated[Path, typer.Argument(help="pipeline file (YAML)")],
+    form: Annotated[str, typer.Option("--format", "-f", help="text, mermaid or dot")] = "text",
+) -> None:
+    """Draw which step waits for which."""
+    from runtime.cli.tooling_commands import print_graph
+
+    raise typer.Exit(print_graph(file, form))
+
+
+@app.command()
+def explain(file: Annotated[Path, typer.Argument(help="pipeline file (YAML)")]) -> None:
+    """Tell in words what a pipeline will do, in which order, and what happens when a step fails."""
+    from runtime.cli.tooling_commands import print_explanation
+
+    raise typer.Exit(print_explanation(file))
+
+
+@app.command()
+def estimate(
+    file: Annotated[Path, typer.Argument(help="pipeline file (YAML)")],
+    given: Annotated[list[str] | None, typer.Option("--input", "-i", help="key=text, or key:=JSON.")] = None,
+    input_file: Annotated[Path | None, typer.Option("--input-file", help="JSON or YAML file of inputs.")] = None,
+    workspace: Annotated[Path | None, typer.Option("--workspace", "-w", help="Directory of file steps.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Estimate tokens, cost and time before anything runs."""
+    from runtime.cli.estimate_command import print_estimate
+
+    raise typer.Exit(print_estimate(file, given or [], input_file=input_file, workspace=workspace, as_json=as_json))
+
+
+@app.command()
+def fmt(
+    files: Annotated[list[Path], typer.Argument(help="pipeline files (YAML)")],
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a file would change.")] = False,
+) -> None:
+    """Bring pipeline files into one layout. Comments, quotes and values stay."""
+    from runtime.cli.rewriting_commands import format_files
+
+    raise typer.Exit(format_files(files, check=check))
+
+
+@app.command()
+def migrate(
+    file: Annotated[Path, typer.Argument(help="pipeline file (YAML)")],
+    write: Annotated[bool, typer.Option("--write", help="Change the file instead of printing.")] = False,
+) -> None:
+    """Upgrade a pipeline_ex file to the canonical form and say what was changed."""
+    from runtime.cli.rewriting_commands import migrate_file
+
+    raise typer.Exit(migrate_file(file, write=write))
 
 
 @app.command()
@@ -221,8 +293,39 @@ def evolve(  # noqa: PLR0917 - typer passes by keyword
     )
 
 
+@app.command()
+def inspect(
+    name: ActorName,
+    trace: Annotated[
+        int | None,
+        typer.Option("--trace", min=0, max=1000, help="Keep its last N messages from now on; 0 ends that."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look inside one actor: what it does, its mailbox, its state's shape, its restarts."""
+    from runtime.cli.actor_commands import inspect_actor
+
+    raise typer.Exit(inspect_actor(name, keep=trace, as_json=as_json))
+
+
+@app.command()
+def suspend(name: ActorName) -> None:
+    """Hold up one actor: its messages wait until `resume`. For finding faults."""
+    from runtime.cli.actor_commands import suspend_actor
+
+    raise typer.Exit(suspend_actor(name))
+
+
+@app.command()
+def resume(name: ActorName) -> None:
+    """Let a suspended actor go on."""
+    from runtime.cli.actor_commands import resume_actor
+
+    raise typer.Exit(resume_actor(name))
+
+
 @app.command("kill-actor")
-def kill_actor(name: Annotated[str, typer.Argument(help="registered name, see `ps`")]) -> None:
+def kill_actor(name: ActorName) -> None:
     """Kill one actor, to see its supervisor put it right."""
     from runtime.cli.node_commands import kill_one
 

@@ -23,7 +23,7 @@ def configure_logging(settings: LoggingSettings, target: Path, *, stderr: Litera
     """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     json_lines = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
-    file = logging.handlers.RotatingFileHandler(
+    file = _RotatedFile(
         target, maxBytes=settings.max_bytes, backupCount=settings.backups, encoding="utf-8", errors="replace"
     )
     handlers: list[tuple[logging.Handler, list[Any]]] = [(file, json_lines)]
@@ -66,6 +66,21 @@ def configure_logging(settings: LoggingSettings, target: Path, *, stderr: Litera
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+class _RotatedFile(logging.handlers.RotatingFileHandler):
+    """Formats a record once: the standard one does it a second time, to know how long it would be."""
+
+    _latest: tuple[logging.LogRecord, str] | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        if self._latest is None or self._latest[0] is not record:
+            self._latest = record, super().format(record)
+        return self._latest[1]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        self._latest = None
 
 
 def tail(path: Path, lines: int) -> list[str]:

@@ -167,7 +167,8 @@ async def _start(node: NodeLike, log: structlog.stdlib.BoundLogger) -> None:
         async with asyncio.timeout(START_DEADLINE_S):
             await node.start()
     except Exception as error:
-        log.error("node_start_failed", exc_info=True)
+        # A failed actor has its crash report in the log already, with the traceback and without keys.
+        log.error("node_start_failed", reason=_cause(error), exc_info=not isinstance(error, StartError))
         with contextlib.suppress(Exception):
             async with asyncio.timeout(STOP_DEADLINE_S):
                 await node.stop()

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from runtime.gateway.actors import ActorEndpoints
 from runtime.gateway.controls import ControlEndpoints
 from runtime.gateway.endpoint import Answer, Desk, answering
 from runtime.gateway.evolutions import EvolutionEndpoints
@@ -33,6 +34,7 @@ def build_app(
     controls = ControlEndpoints(desk)
     insight = InsightEndpoints(desk)
     evolutions = EvolutionEndpoints(desk)
+    actors = ActorEndpoints(desk)
 
     def route(method: str, path: str, endpoint: Answer, *, patient: bool = False) -> Route:
         # Patient ones wait for a run by request and keep a deadline of their own.
@@ -59,6 +61,10 @@ def build_app(
             route("POST", "/v1/kill-switches/arm", controls.arm),
             route("POST", "/v1/evolutions", evolutions.start),
             route("GET", "/v1/evolutions/{evolution_id}", evolutions.get),
+            route("GET", "/v1/actors/{name:path}", actors.get),
+            route("POST", "/v1/actors/{name:path}/suspend", actors.suspend),
+            route("POST", "/v1/actors/{name:path}/resume", actors.resume),
+            route("POST", "/v1/actors/{name:path}/trace", actors.trace),
             route("POST", "/v1/actors/{name:path}/kill", controls.kill_actor),
             route("POST", "/v1/shutdown", controls.shutdown),
             route("GET", "/openapi.json", _openapi),

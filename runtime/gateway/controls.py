@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.killswitch import ArmSwitch, SwitchState, TriggerSwitch
+from runtime.gateway.actors import the_actor
 from runtime.gateway.endpoint import Desk
-from runtime.gateway.problems import ApiError
 from runtime.gateway.schemas import ShutdownBody, SwitchBody
 from runtime.gateway.wire import WireResponse, to_wire
 
@@ -36,12 +36,9 @@ class ControlEndpoints:
 
     async def kill_actor(self, request: Request) -> Response:
         """POST /v1/actors/{name}/kill: ends one actor as a crash would; its supervisor decides what follows."""
-        name = request.path_params["name"]
-        ref = self._desk.view.kernel.registry.whereis(name)
-        if ref is None:
-            raise ApiError(404, "no_such_actor", f"there is no live actor named {name!r}; `evopipe ps` lists them.")
+        ref = the_actor(self._desk, request)
         ref.kill()
-        return WireResponse({"killed": name, "class": ref.actor_class.__name__}, status_code=202)
+        return WireResponse({"killed": str(ref), "class": ref.actor_class.__name__}, status_code=202)
 
     async def shutdown(self, request: Request) -> Response:
         """POST /v1/shutdown: 202 at once; the node drains and ends. A second request ends it without draining."""

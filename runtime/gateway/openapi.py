@@ -62,6 +62,23 @@ OPERATIONS = (
         "post", "/v1/actors/{name}/kill", "Kill one live actor by name (for demonstrations).", status=202,
         refusals=(404,),
     ),
+    Operation(
+        "get", "/v1/actors/{name}",
+        "One live actor by name or label (StepActor#12): what it does, its state's shape, its restarts and its trace.",
+        refusals=(404,),
+    ),
+    Operation(
+        "post", "/v1/actors/{name}/suspend", "Let it take no messages until it is resumed. Answers as GET does.",
+        schemas.NothingBody, refusals=(404, 422),
+    ),
+    Operation(
+        "post", "/v1/actors/{name}/resume", "Let it go on. Answers as GET does.", schemas.NothingBody,
+        refusals=(404, 422),
+    ),
+    Operation(
+        "post", "/v1/actors/{name}/trace", "Keep the shapes of its last messages. Answers as GET does.",
+        schemas.TraceBody, refusals=(404, 422),
+    ),
     Operation("post", "/v1/shutdown", "Drain and end the node.", schemas.ShutdownBody, status=202),
 )  # fmt: skip
 

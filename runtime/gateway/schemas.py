@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from actors.kernel import MOST_KEPT
+
 Level = Literal["node", "pipeline", "provider"]
 Name = Annotated[str, Field(max_length=200)]
 
@@ -69,6 +71,16 @@ class EvolveBody(Body):
     population: int = Field(8, ge=2, le=1000)
     budget_requests: int = Field(200, ge=1, le=1_000_000)
     seed: int = Field(0, ge=0)
+
+
+class NothingBody(Body):
+    """POST /v1/actors/{name}/suspend and resume: `{}`."""
+
+
+class TraceBody(Body):
+    """POST /v1/actors/{name}/trace."""
+
+    keep: int = Field(50, ge=0, le=MOST_KEPT, description="How many of its last messages are kept; 0 ends the trace.")
 
 
 class ShutdownBody(Body):

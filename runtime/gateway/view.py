@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from actors.kernel import Kernel
+from actors.kernel import Kernel, RestartLog
 from runtime.settings import Settings
 from runtime.shutdown import ShutdownRequest
 
@@ -16,6 +16,11 @@ class NodeView(Protocol):
     @property
     def kernel(self) -> Kernel:
         """The kernel whose registry and event bus the gateway uses."""
+        ...
+
+    @property
+    def restart_log(self) -> RestartLog:
+        """Who was restarted, when and why."""
         ...
 
     @property

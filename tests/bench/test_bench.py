@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from bench.actors.beam import MISSING, beam_figures
+from bench.figures import Scale
 from bench.targets import TARGETS, at, lines, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,9 +54,26 @@ def test_every_target_has_a_figure_in_the_report(report: dict[str, Any]) -> None
 
 @pytest.mark.timeout(120)
 def test_the_baseline_is_measured_in_the_same_run(report: dict[str, Any]) -> None:
-    for figure in ("spawns_per_s", "kb_per_actor", "calls_per_s"):
-        assert figure in report["actors"]["threading_actor"]
+    for peer in ("threading_actor", "bare_asyncio"):
+        for figure in ("spawns_per_s", "kb_per_actor", "calls_per_s", "tells_per_s"):
+            assert figure in report["actors"][peer]
     assert report["engine"]["bare_asyncio"]["step_us"] > 0
+
+
+@pytest.mark.timeout(120)
+def test_the_beam_does_the_same_work_or_the_report_says_how_to_get_it(report: dict[str, Any]) -> None:
+    beam = report["actors"]["beam"]
+    if beam == MISSING:
+        assert "install_peers.sh" in beam
+        return
+    assert beam["calls_per_s"] > 0
+    assert beam["recovery"]["p50_ms"] > 0
+
+
+def test_without_erlang_the_report_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert beam_figures(Scale(0.001), rounds=1) == MISSING
+    assert MISSING.startswith("not installed: ")
 
 
 @pytest.mark.timeout(120)

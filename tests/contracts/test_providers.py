@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -20,15 +21,20 @@ from pydantic import SecretStr
 from actors.providers import (
     PROVIDERS,
     Answer,
+    FunctionCall,
+    FunctionDeclaration,
+    FunctionResult,
     Provider,
     ProviderError,
     ProviderOptions,
     RefusedError,
     Request,
+    Turn,
     Usage,
 )
 from tests.support import run
 from tests.wire import WireServer
+from tests.wire.gemini_dialect import SIGNATURE
 
 SCHEMAS: tuple[dict[str, Any], ...] = (
     {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]},
@@ -184,3 +190,43 @@ def test_making_one_is_cheap_and_needs_no_running_loop(name: str) -> None:
 
 def test_usages_add_up() -> None:
     assert Usage(1, 2) + Usage(3, 4) == Usage(4, 6)
+
+
+STOCK = FunctionDeclaration(
+    "stock_level",
+    "How many of an article are in stock.",
+    {"type": "object", "properties": {"article": {"type": "string"}}, "required": ["article"]},
+)
+
+
+@every_provider
+def test_it_asks_for_a_call_of_a_function_and_goes_on_with_what_the_call_gave(name: str) -> None:
+    request = Request("Ask stock_level for the article: harbour lamp.", functions=(STOCK,))
+
+    async def use(provider: Provider) -> tuple[Answer, Answer]:
+        first = await provider.complete(request)
+        results = tuple(FunctionResult(call, {"level": 4}) for call in first.calls)
+        said = (Turn("assistant", first.text, first.calls), Turn("user", results=results))
+        return first, await provider.complete(dataclasses.replace(request, follow_up=said))
+
+    first, second = with_provider(name, use)
+    assert [call.name for call in first.calls] == ["stock_level"]
+    assert first.stop_reason == "function_call"
+    assert isinstance(first.calls[0].arguments["article"], str)
+    assert second.calls == ()
+    assert second.text
+    assert second.stop_reason == "end_turn"
+
+
+@every_provider
+def test_it_takes_a_conversation_that_went_on_before(name: str) -> None:
+    call = FunctionCall("stock_level", {"article": "lamp"}, "call_1", SIGNATURE)
+    history = (
+        Turn("user", "How many lamps are there?"),
+        Turn("assistant", "I will look.", (call,)),
+        Turn("user", results=(FunctionResult(call, {"error": "closed"}, failed=True),)),
+        Turn("assistant", "Nobody answers."),
+    )
+    request = Request("Describe the harbour then.", history=history, functions=(STOCK,))
+    answer: Answer = with_provider(name, lambda provider: provider.complete(request))
+    assert answer.text or answer.calls

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from actors.kernel import Actor, ActorRef, Kernel
+from actors.kernel import Actor, ActorRef, Kernel, RestartLog
 from actors.killswitch import ArmSwitch, BoardState, SwitchState, TriggerSwitch
 from actors.runs import (
     AwaitRun,
@@ -112,6 +112,8 @@ class FakeNode:
         self.kernel = kernel
         self.settings = settings
         self.shutdown = ShutdownRequest()
+        self.restart_log = RestartLog(kernel)
+        self.restart_log.attach()
 
     async def tree(self) -> Mapping[str, object]:
         """A tree of two."""

@@ -52,7 +52,7 @@ class AnthropicDialect:
         schema = _schema(body)
         if schema is not None and not _closed(schema):
             return Failed(400, message="output_config.format.schema: additionalProperties must be false")
-        return None
+        return _unanswered(body)
 
     def prompt(self, body: dict[str, Any]) -> str:
         content = body["messages"][-1]["content"]
@@ -62,15 +62,17 @@ class AnthropicDialect:
         return bool(body.get("stream"))
 
     def answer(self, request: HttpRequest, body: dict[str, Any], behaviour: Answered) -> dict[str, Any]:
-        if behaviour.text is None and body.get("tools"):
+        calls = list(behaviour.calls)
+        if behaviour.text is None and body.get("tools") and not calls and not _ids(body["messages"][-1], "tool_result"):
             tool = body["tools"][0]
-            block = {
-                "type": "tool_use",
-                "id": "toolu_1",
-                "name": tool["name"],
-                "input": instance_of(tool["input_schema"]),
-            }
-            return self._message(body, behaviour, [block], "tool_use", "")
+            calls = [(tool["name"], instance_of(tool["input_schema"]))]
+        if calls:
+            blocks: list[Any] = [{"type": "text", "text": behaviour.text}] if behaviour.text else []
+            blocks += [
+                {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": given}
+                for number, (name, given) in enumerate(calls, 1)
+            ]
+            return self._message(body, behaviour, blocks, "tool_use", "")
         text = self._text(body, behaviour)
         return self._message(body, behaviour, [{"type": "text", "text": text}], "end_turn", text)
 
@@ -139,6 +141,24 @@ class AnthropicDialect:
                 "service_tier": "standard",
             },
         }
+
+
+def _ids(message: dict[str, Any], kind: str) -> list[str]:
+    content = message["content"]
+    key = {"tool_use": "id", "tool_result": "tool_use_id"}[kind]
+    return [] if isinstance(content, str) else [block[key] for block in content if block["type"] == kind]
+
+
+def _unanswered(body: dict[str, Any]) -> Failed | None:
+    """As the vendor says it of tool uses whose results do not follow, or of tools that were not declared."""
+    messages = body["messages"]
+    for said, following in zip(messages, [*messages[1:], {"content": ""}], strict=True):
+        uses = _ids(said, "tool_use")
+        if set(uses) != set(_ids(following, "tool_result")) and uses:
+            return Failed(400, message="messages: tool_use ids were found without tool_result blocks after")
+        if uses and not body.get("tools"):
+            return Failed(400, message="tools: Field required when messages contain tool_use blocks")
+    return None
 
 
 def _schema(body: dict[str, Any]) -> dict[str, Any] | None:

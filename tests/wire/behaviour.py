@@ -12,12 +12,15 @@ from typing import Any
 class Answered:
     """A complete answer. `text` None: an echo of the prompt, or JSON where the request has a schema.
 
-    `stop` is the vendor's own word (None: its word for a finished answer); `model` overrides the model's name.
+    `stop` is the vendor's own word (None: its word for a finished answer); `model` overrides the model's name. `calls`
+    are function calls, name and arguments. Left to itself the server calls the first function of a request that has
+    any, until it is given a result.
     """
 
     text: str | None = None
     stop: str | None = None
     model: str | None = None
+    calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ _STATUS = {
 }
 
 
+# What the server signs calls with, in base64.
+SIGNATURE = "c2lnbmVkIGJ5IHRoZSB2ZW5kb3I="
+
+
 class GeminiDialect:
     name = "gemini"
 
@@ -43,7 +47,7 @@ class GeminiDialect:
             return Failed(400, message="contents is not specified")
         if self._model(request) == "no-such-model":
             return Failed(404, message="models/no-such-model is not found")
-        return None
+        return _unanswered(body["contents"])
 
     def prompt(self, body: dict[str, Any]) -> str:
         return "".join(part.get("text", "") for part in body["contents"][-1]["parts"])
@@ -52,10 +56,16 @@ class GeminiDialect:
         return request.path.endswith(":streamGenerateContent")
 
     def answer(self, request: HttpRequest, body: dict[str, Any], behaviour: Answered) -> dict[str, Any]:
-        if behaviour.text is None and body.get("tools"):
+        calls = list(behaviour.calls)
+        if behaviour.text is None and body.get("tools") and not calls and not _results(body["contents"][-1]):
             declared = body["tools"][0]["functionDeclarations"][0]
-            call = {"name": declared["name"], "args": instance_of(_parameters(declared))}
-            return self._response(request, body, behaviour, [{"functionCall": call}], "STOP", "")
+            calls = [(declared["name"], instance_of(_parameters(declared)))]
+        if calls:
+            parts: list[Any] = [{"functionCall": {"name": name, "args": args}} for name, args in calls]
+            # The vendor signs the first call of a turn and refuses to go on without its signature.
+            parts[0]["thoughtSignature"] = SIGNATURE
+            parts = [{"text": behaviour.text}, *parts] if behaviour.text else parts
+            return self._response(request, body, behaviour, parts, "STOP", "")
         text = self._text(body, behaviour)
         return self._response(request, body, behaviour, [{"text": text}], behaviour.stop or "STOP", text)
 
@@ -129,6 +139,26 @@ class GeminiDialect:
 
 def _sse(data: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(data)}\r\n\r\n".encode()
+
+
+def _calls(content: dict[str, Any]) -> list[dict[str, Any]]:
+    return [part for part in content["parts"] if "functionCall" in part]
+
+
+def _results(content: dict[str, Any]) -> list[dict[str, Any]]:
+    return [part for part in content["parts"] if "functionResponse" in part]
+
+
+def _unanswered(contents: list[dict[str, Any]]) -> Failed | None:
+    """As the vendor says it of a turn of calls whose results do not follow, or whose signature was lost."""
+    nothing: dict[str, Any] = {"parts": []}
+    for turn, following in zip(contents, [*contents[1:], nothing], strict=True):
+        calls = _calls(turn)
+        if len(calls) != len(_results(following)) and calls:
+            return Failed(400, message="the number of function response parts must equal that of function call parts")
+        if calls and calls[0].get("thoughtSignature") != SIGNATURE:
+            return Failed(400, message="Function call is missing a thought_signature in functionCall parts")
+    return None
 
 
 def _parameters(declared: dict[str, Any]) -> dict[str, Any]:

@@ -285,7 +285,9 @@ def test_without_a_journal_the_supervisors_of_dispatcher_and_run_start_all_the_s
         node.hands.gates = {"b": asyncio.Event()}
         await node.submit(CHAIN)
         await until(lambda: node.hands.calls["b"] == 1)
-        node.kernel.unlink(node.top.resolve(), holder(node.kernel, "journal").resolve())
+        top, journal = node.top.resolve(), holder(node.kernel, "journal").resolve()
+        assert top is not None and journal is not None
+        node.kernel.unlink(top, journal)
         holder(node.kernel, "journal").kill()
         for name in ("runs", pipeline_name("r1"), run_name("r1")):
             holder(node.kernel, name).kill()

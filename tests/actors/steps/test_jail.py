@@ -39,6 +39,7 @@ ATTEMPTS: list[Callable[[Jail, str], Any]] = [
     lambda jail, path: jail.copy("in/a.txt", path),
     lambda jail, path: jail.move("in/a.txt", path),
     lambda jail, path: jail.move(path, "in/b.txt"),
+    lambda jail, path: jail.look(path),
 ]
 
 

@@ -78,10 +78,11 @@ def test_a_crash_of_the_product_is_a_failure_even_where_an_error_is_expected(tmp
 
 
 def test_an_expected_error_must_be_the_one_that_comes(tmp_path: Path) -> None:
+    strict = {"template": "{{ gone }}", "unresolved_names": "error"}
     file = cases_file(
         tmp_path,
-        ("template_typed", {"template": "{{ gone }}"}, {"error_contains": "'gone' is not there"}),
-        ("template_typed", {"template": "{{ gone }}"}, {"error_contains": "something else"}),
+        ("template_typed", strict, {"error_contains": "'gone' is not there"}),
+        ("template_typed", strict, {"error_contains": "something else"}),
     )
     first, second = load_cases(Path(file))
     assert check(first) is None

@@ -183,7 +183,7 @@ steps:
 
 
 def test_a_type_of_the_mission_that_is_not_built_is_not_called_unknown() -> None:
-    finding = only("name: x\nsteps:\n  - {name: a, type: claude_robust, prompt: hi}\n")
+    finding = only("name: x\nsteps:\n  - {name: a, type: bash, command: ls}\n")
     assert finding.code == "unsupported"
     assert "not supported yet" in finding.message
 

@@ -9,8 +9,11 @@ from pipelines.language import Scope
 NOW_S = 1_700_000_000.0
 
 
-def scope_of(given: dict[str, Any]) -> Scope:
-    """`results`, `inputs`, `global_vars` and `variables` by scope, the inner scope over the outer."""
+def scope_of(given: dict[str, Any], *, lenient: bool = False) -> Scope:
+    """`results`, `inputs`, `global_vars` and `variables` by scope, the inner scope over the outer.
+
+    `lenient` makes it the scope of a file of the `workflow:` dialect.
+    """
     by_scope: dict[str, Any] = given.get("variables") or {}
     variables: dict[str, Any] = {}
     for name in ("global", "session", "loop"):
@@ -20,5 +23,6 @@ def scope_of(given: dict[str, Any]) -> Scope:
         steps=given.get("results") or {},
         global_vars=given.get("global_vars") or {},
         state=variables,
+        workflow={"unresolved_names": "keep"} if lenient else {},
         now_s=NOW_S,
     )

@@ -44,6 +44,16 @@ def calls(count: int) -> dict[str, float]:
     return {"calls_per_s": count / (time.perf_counter() - started)}
 
 
+def tells(count: int) -> dict[str, float]:
+    """Tells one actor a batch of `count`; the answer to the last one says that all have been handled."""
+    ref = Echo.start()
+    started = time.perf_counter()
+    for index in range(count - 1):
+        ref.tell(index)
+    ref.ask(count)
+    return {"tells_per_s": count / (time.perf_counter() - started)}
+
+
 def waiting(count: int, wait_s: float) -> dict[str, float]:
     """Lets `count` actors wait at once, their start included."""
     started = time.perf_counter()
@@ -59,6 +69,7 @@ def main(what: str, count: int) -> None:
     figures = {
         "spawn": lambda: spawn_and_memory(count),
         "calls": lambda: calls(count),
+        "tells": lambda: tells(count),
         "waiting": lambda: waiting(count, 0.2),
     }[what]()
     print(json.dumps(figures), flush=True)

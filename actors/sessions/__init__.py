@@ -1,0 +1,29 @@
+"""Conversations that outlive the runs which hold them.
+
+messages   what a session takes, replies and tells
+history    how much of a conversation goes to the model (pure)
+store      turns on disk, one SQLite file
+desk       the actor: one turn at a time in each session
+"""
+
+from actors.sessions.desk import SessionDesk
+from actors.sessions.messages import (
+    Converse,
+    ListSessions,
+    SessionBusyError,
+    SessionError,
+    SessionSummary,
+    SessionUnkeptError,
+    Spoken,
+)
+
+__all__ = [
+    "Converse",
+    "ListSessions",
+    "SessionBusyError",
+    "SessionDesk",
+    "SessionError",
+    "SessionSummary",
+    "SessionUnkeptError",
+    "Spoken",
+]

@@ -1,0 +1,148 @@
+"""The session desk: one turn at a time in each session, and no answered turn asked twice.
+
+The desk makes the call itself, because only who makes it can keep its answer before anybody dies of something else. A
+caller that ends takes its call along, as everywhere; an answer that is there by then is kept all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import JsonValue
+
+from actors.kernel import Actor
+from actors.providers import Answer, ProviderError, complete
+from actors.sessions.history import as_turns, within_bounds
+from actors.sessions.messages import Converse, ListSessions, SessionBusyError, SessionError, Spoken
+from actors.sessions.store import FILE_NAME, KeptTurn, NewTurn, SessionStore
+
+T = TypeVar("T")
+
+ResultOf = Callable[[Answer], dict[str, JsonValue]]
+
+
+class _Place:
+    """One session's place: who has it speaks. Forgotten when nobody is there or waits."""
+
+    __slots__ = ("lock", "wanted")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.wanted = 0
+
+
+class SessionDesk(Actor):
+    """Answers `Converse` and `ListSessions`; keeps turns in `<state_dir>/sessions.sqlite3`. `result_of` makes a step's
+    result of an answer.
+
+    A provider's error, a busy session and a disk that cannot keep a turn fail the caller alone. A file that cannot be
+    opened fails every turn with its reason until it can be. After a restart the file is read again; calls that were in
+    flight are asked again by their steps.
+    """
+
+    expected_errors = (ProviderError, SessionError)
+
+    def __init__(self, state_dir: str | Path, result_of: ResultOf) -> None:
+        super().__init__()
+        self._path = Path(state_dir) / FILE_NAME
+        self._result_of = result_of
+        self._store: SessionStore | None = None
+        self._at_file = asyncio.Lock()
+        self._places: dict[str, _Place] = {}
+
+    async def on_stop(self) -> None:
+        """Closes the file once what is being kept is there."""
+        async with self._at_file:
+            if self._store is not None:
+                await asyncio.to_thread(self._store.close)
+
+    def on_receive(self, message: Any) -> Any:
+        match message:
+            case Converse():
+                return self.defer(self._converse(message))
+            case ListSessions(limit):
+                return self.defer(self._in_file(lambda store: store.sessions(limit)))
+            case _:
+                raise TypeError(f"the session desk takes Converse, not {type(message).__name__}")
+
+    async def _converse(self, asked: Converse) -> Spoken:
+        place = self._places.setdefault(asked.session, _Place())
+        place.wanted += 1
+        try:
+            await self._take(place, asked)
+            try:
+                return await self._speak(asked)
+            finally:
+                place.lock.release()
+        finally:
+            place.wanted -= 1
+            if place.wanted == 0:
+                self._places.pop(asked.session, None)
+
+    async def _take(self, place: _Place, asked: Converse) -> None:
+        try:
+            async with asyncio.timeout(asked.wait_s):
+                await place.lock.acquire()
+        except TimeoutError:
+            raise SessionBusyError(
+                f"the session {asked.session!r} was not free within {asked.wait_s:g} s: another turn is under way"
+            ) from None
+
+    async def _speak(self, asked: Converse) -> Spoken:
+        of_run = asked.run_id if asked.only_this_run else None
+        known, past, kept = await self._in_file(
+            lambda store: (
+                store.find(asked.turn_id),
+                store.past(asked.session, asked.max_turns, of_run),
+                store.count(asked.session, of_run),
+            )
+        )
+        if known is not None:
+            return _spoken(known, repeated=True)
+        sent = within_bounds(past, asked.max_turns, asked.max_characters)
+        request = replace(asked.request, history=as_turns(sent))
+        answer = await complete(self.kernel, asked.provider, request)
+        turn = NewTurn(
+            session=asked.session,
+            turn_id=asked.turn_id,
+            run_id=asked.run_id,
+            question=asked.request.prompt,
+            answer=answer.text,
+            result=self._result_of(answer),
+            sent_turns=len(sent),
+            left_out=kept - len(sent),
+            durable=asked.durable,
+        )
+        at = self.kernel.clock.wall()
+        return _spoken(await self._in_file(lambda store: store.keep(turn, at)))
+
+    async def _in_file(self, use: Callable[[SessionStore], T]) -> T:
+        """What `use` gives, on a thread; one at a time, in the order of asking.
+
+        The work belongs to the desk and not to its caller: who gives up while an answer is being kept finds it there
+        when it asks again, because asking again queues behind it.
+        """
+        given: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.spawn_task(self._use(use, given))
+        return await given
+
+    async def _use(self, use: Callable[[SessionStore], T], given: asyncio.Future[T]) -> None:
+        async with self._at_file:
+            try:
+                if self._store is None:
+                    self._store = await asyncio.to_thread(SessionStore, self._path)
+                value = await asyncio.to_thread(use, self._store)
+            except SessionError as error:
+                if not given.done():
+                    given.set_exception(error)
+            else:
+                if not given.done():
+                    given.set_result(value)
+
+
+def _spoken(turn: KeptTurn, *, repeated: bool = False) -> Spoken:
+    return Spoken(turn.result, turn.number, turn.sent_turns, turn.left_out, repeated)

@@ -1,0 +1,12 @@
+"""Definitions as text that keeps its comments: one layout, and the way from the old dialect to the canonical form.
+
+roundtrip   YAML with comments, in and out
+layout      `evopipe fmt`
+migrating   `evopipe migrate`
+"""
+
+from .layout import format_text
+from .migrating import Migration, migrate
+from .roundtrip import ChangedMeaningError
+
+__all__ = ["ChangedMeaningError", "Migration", "format_text", "migrate"]
