@@ -76,9 +76,12 @@ class LoopRun:
             self._running -= 1
             self._take(ended)
         frames = self._begin_passes()
-        if not frames and all(index in self._ended for index in range(self._last + 1)):
-            return Settle(self._result())
-        return Open(tuple(frames))
+        return Settle(self._result()) if self._is_done() else Open(tuple(frames))
+
+    def _is_done(self) -> bool:
+        if self._left_by is None:  # asked once a pass: it must not go over all of them
+            return len(self._ended) == len(self._items)
+        return all(index in self._ended for index in range(self._last + 1))
 
     def _begin_passes(self) -> list[FrameSpec]:
         limit = self._step.max_parallel if self._step.parallel else 1
