@@ -5,18 +5,17 @@ The SDK takes seconds to import, so it is loaded on a worker thread at the first
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from actors.providers.anthropic_failures import ApiFault, classify
 from actors.providers.anthropic_turns import as_messages, as_tools, calls_of
-from actors.providers.edge import guarded, guarded_stream, plain
+from actors.providers.edge import plain
 from actors.providers.errors import ProviderError, RefusedError, TransientError
-from actors.providers.options import ProviderOptions, usable_key
 from actors.providers.protocol import Answer, Request, Usage
 from actors.providers.retry_after import retry_after_s
-from actors.providers.structured import check_schema, read_structured
+from actors.providers.structured import read_structured
+from actors.providers.vendor import VendorProvider
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -27,56 +26,25 @@ DEFAULT_MODEL = "claude-sonnet-5-5"
 KEY_HINT = "Set ANTHROPIC_API_KEY, or name a key file in providers.anthropic.api_key_file"
 
 
-class AnthropicProvider:
-    """See `Provider`. Thread: the event loop of its first call."""
+class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
+    """POST /v1/messages; see `VendorProvider`."""
 
-    def __init__(self, options: ProviderOptions) -> None:
-        self._options = options
-        self._client: AsyncAnthropic | None = None
-        self._loading = asyncio.Lock()
-        self._closed = False
+    vendor = NAME
+    default_model = DEFAULT_MODEL
+    default_key_hint = KEY_HINT
 
-    @property
-    def name(self) -> str:
-        return NAME
+    def _connect(self, key: str) -> AsyncAnthropic:
+        from anthropic import AsyncAnthropic  # noqa: PLC0415 - takes seconds
 
-    def __repr__(self) -> str:
-        return f"AnthropicProvider(model={self._model(None)!r}, base_url={self._options.base_url!r})"
+        options = self._options
+        return AsyncAnthropic(api_key=key, base_url=options.base_url, timeout=options.timeout_s, max_retries=0)
 
-    async def complete(self, request: Request) -> Answer:
-        """One call of POST /v1/messages."""
-        key = usable_key(self._options, NAME, KEY_HINT)
-        await check_schema(NAME, request.json_schema)
-        timeout_s = min(request.timeout_s, self._options.timeout_s)
-        message = await guarded(
-            self._create(request, key, timeout_s), NAME, timeout_s, lambda error: self._translate(error, key)
-        )
-        return self._answer(request, message)
-
-    async def stream(self, request: Request) -> AsyncGenerator[str, None]:
-        """Text deltas of one streamed call."""
-        key = usable_key(self._options, NAME, KEY_HINT)
-        await check_schema(NAME, request.json_schema)
-        timeout_s = min(request.timeout_s, self._options.timeout_s)
-        pieces = self._deltas(request, key, timeout_s)
-        guarded_pieces = guarded_stream(pieces, NAME, timeout_s, lambda error: self._translate(error, key))
-        try:
-            async for piece in guarded_pieces:
-                yield piece
-        finally:
-            await guarded_pieces.aclose()
-            await pieces.aclose()
-
-    async def aclose(self) -> None:
-        """Closes the SDK's connections."""
-        self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+    async def _disconnect(self, client: AsyncAnthropic) -> None:
+        await client.close()
 
     # ---- the call ------------------------------------------------------------------------------------------
 
-    async def _create(self, request: Request, key: str, timeout_s: float) -> Message:
+    async def _ask(self, request: Request, key: str, timeout_s: float) -> Message:
         client = await self._connected(key)
         message = await client.messages.create(**await self._arguments(request, timeout_s), stream=False)
         # With another content type the SDK hands out the body as text, whatever the signature says.
@@ -84,7 +52,7 @@ class AnthropicProvider:
             raise TransientError("malformed_answer", NAME, "the vendor's answer could not be read")
         return message
 
-    async def _deltas(self, request: Request, key: str, timeout_s: float) -> AsyncGenerator[str, None]:
+    async def _pieces(self, request: Request, key: str, timeout_s: float) -> AsyncGenerator[str, None]:
         client = await self._connected(key)
         events: Any = await client.messages.create(**await self._arguments(request, timeout_s), stream=True)
         async with events:
@@ -120,17 +88,10 @@ class AnthropicProvider:
             arguments["tools"] = as_tools(request.functions)
         return arguments
 
-    async def _connected(self, key: str) -> AsyncAnthropic:
-        async with self._loading:
-            if self._closed:
-                raise TransientError("closed", NAME, "this connection has been closed")
-            if self._client is None:
-                self._client = await asyncio.to_thread(_new_client, key, self._options)
-            return self._client
-
     # ---- what comes back -----------------------------------------------------------------------------------
 
-    def _answer(self, request: Request, message: Message) -> Answer:
+    def _answer(self, request: Request, received: Message) -> Answer:
+        message = received
         stop = message.stop_reason or "unknown"
         if stop == "refusal":
             raise _refusal()
@@ -162,15 +123,6 @@ class AnthropicProvider:
             metadata["temperature"] = "not sent: this model does not take it"
         return metadata
 
-    def _cost(self, answered: str, asked: str, usage: Usage) -> Any:
-        # The vendor may answer with a dated name of the model that was asked for.
-        prices, now = self._options.prices, self._options.wall()
-        cost = prices.cost_usd(answered, usage, now)
-        return prices.cost_usd(asked, usage, now) if cost is None else cost
-
-    def _model(self, request: Request | None) -> str:
-        return (request.model if request else None) or self._options.model or DEFAULT_MODEL
-
     def _sends_temperature(self, request: Request) -> bool:
         # Newer models answer 400 to it, so it goes only to those that are known to take it.
         model = self._options.prices.model(self._model(request))
@@ -189,7 +141,7 @@ class AnthropicProvider:
                     message=plain(error.api_message or f"HTTP status {error.status_code}", key),
                     retry_after_s=retry_after_s(error.response.headers, self._options.wall()),
                 )
-                return classify(fault, NAME, self._options.key_hint or KEY_HINT)
+                return classify(fault, NAME, self._key_hint)
             case TimedOut():
                 return TransientError("timeout", NAME, "the vendor did not answer in time")
             case APIConnectionError():
@@ -198,12 +150,6 @@ class AnthropicProvider:
                 return TransientError("malformed_answer", NAME, "the vendor's answer could not be read")
             case _:
                 return None
-
-
-def _new_client(key: str, options: ProviderOptions) -> AsyncAnthropic:
-    from anthropic import AsyncAnthropic  # noqa: PLC0415 - takes seconds; runs on a worker thread
-
-    return AsyncAnthropic(api_key=key, base_url=options.base_url, timeout=options.timeout_s, max_retries=0)
 
 
 def _accepted_schema(schema: dict[str, Any]) -> dict[str, Any]:

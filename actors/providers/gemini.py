@@ -5,18 +5,17 @@ The SDK is loaded on a worker thread at the first call. Its own retries are off.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, cast
 
-from actors.providers.edge import guarded, guarded_stream, plain
+from actors.providers.edge import plain
 from actors.providers.errors import ProviderError, RefusedError, TransientError
 from actors.providers.gemini_failures import ApiFault, classify
 from actors.providers.gemini_turns import as_contents, as_tools, calls_of
-from actors.providers.options import ProviderOptions, usable_key
 from actors.providers.protocol import Answer, Request, Usage
 from actors.providers.retry_after import retry_after_s
-from actors.providers.structured import check_schema, read_structured
+from actors.providers.structured import read_structured
+from actors.providers.vendor import VendorProvider
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -31,57 +30,34 @@ _FINISHED = frozenset({"STOP", "MAX_TOKENS"})
 _UNSTEADY = frozenset({"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "OTHER"})
 
 
-class GeminiProvider:
-    """See `Provider`. Thread: the event loop of its first call."""
+class GeminiProvider(VendorProvider["Client", "GenerateContentResponse"]):
+    """models/<model>:generateContent; see `VendorProvider`."""
 
-    def __init__(self, options: ProviderOptions) -> None:
-        self._options = options
-        self._client: Client | None = None
-        self._loading = asyncio.Lock()
-        self._closed = False
+    vendor = NAME
+    default_model = DEFAULT_MODEL
+    default_key_hint = KEY_HINT
 
-    @property
-    def name(self) -> str:
-        return NAME
+    def _connect(self, key: str) -> Client:
+        from google import genai  # noqa: PLC0415 - takes seconds
 
-    def __repr__(self) -> str:
-        return f"GeminiProvider(model={self._model(None)!r}, base_url={self._options.base_url!r})"
-
-    async def complete(self, request: Request) -> Answer:
-        """One call of models/<model>:generateContent."""
-        key = usable_key(self._options, NAME, KEY_HINT)
-        await check_schema(NAME, request.json_schema)
-        timeout_s = min(request.timeout_s, self._options.timeout_s)
-        response = await guarded(
-            self._generate(request, key, timeout_s), NAME, timeout_s, lambda error: self._translate(error, key)
+        # Without these two arguments the SDK would look for Vertex settings in the environment, and retry by itself.
+        return genai.Client(
+            vertexai=False,
+            api_key=key,
+            http_options=genai.types.HttpOptions(
+                base_url=self._options.base_url,
+                timeout=round(self._options.timeout_s * 1000),
+                retry_options=genai.types.HttpRetryOptions(attempts=1),
+            ),
         )
-        return self._answer(request, response)
 
-    async def stream(self, request: Request) -> AsyncGenerator[str, None]:
-        """Text pieces of models/<model>:streamGenerateContent."""
-        key = usable_key(self._options, NAME, KEY_HINT)
-        await check_schema(NAME, request.json_schema)
-        timeout_s = min(request.timeout_s, self._options.timeout_s)
-        pieces = self._pieces(request, key, timeout_s)
-        guarded_pieces = guarded_stream(pieces, NAME, timeout_s, lambda error: self._translate(error, key))
-        try:
-            async for piece in guarded_pieces:
-                yield piece
-        finally:
-            await guarded_pieces.aclose()
-            await pieces.aclose()
-
-    async def aclose(self) -> None:
-        """Closes the SDK's connections, of its sync half too."""
-        self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aio.aclose()
-            client.close()
+    async def _disconnect(self, client: Client) -> None:
+        await client.aio.aclose()
+        client.close()  # its sync half, which it always makes too
 
     # ---- the call ------------------------------------------------------------------------------------------
 
-    async def _generate(self, request: Request, key: str, timeout_s: float) -> GenerateContentResponse:
+    async def _ask(self, request: Request, key: str, timeout_s: float) -> GenerateContentResponse:
         # The SDK's own types of these two methods are only half known to type checkers.
         models: Any = (await self._connected(key)).aio.models
         return await models.generate_content(
@@ -108,17 +84,10 @@ class GeminiProvider:
         if not ended:
             raise TransientError("connection_lost", NAME, "the stream ended before the answer was complete")
 
-    async def _connected(self, key: str) -> Client:
-        async with self._loading:
-            if self._closed:
-                raise TransientError("closed", NAME, "this connection has been closed")
-            if self._client is None:
-                self._client = await asyncio.to_thread(_new_client, key, self._options)
-            return self._client
-
     # ---- what comes back -----------------------------------------------------------------------------------
 
-    def _answer(self, request: Request, response: GenerateContentResponse) -> Answer:
+    def _answer(self, request: Request, received: GenerateContentResponse) -> Answer:
+        response = received
         reason = _finish_reason(response)
         _check_delivered(response, reason)
         text = _text(response)
@@ -144,39 +113,16 @@ class GeminiProvider:
             calls=calls,
         )
 
-    def _cost(self, answered: str, asked: str, usage: Usage) -> Any:
-        prices, now = self._options.prices, self._options.wall()
-        cost = prices.cost_usd(answered, usage, now)
-        return prices.cost_usd(asked, usage, now) if cost is None else cost
-
-    def _model(self, request: Request | None) -> str:
-        return (request.model if request else None) or self._options.model or DEFAULT_MODEL
-
     def _translate(self, error: Exception, key: str) -> ProviderError | None:
         from google.genai.errors import APIError, UnknownApiResponseError  # noqa: PLC0415
 
         match error:
             case APIError():
-                return classify(_fault(error, key, self._options.wall()), NAME, self._options.key_hint or KEY_HINT)
+                return classify(_fault(error, key, self._options.wall()), NAME, self._key_hint)
             case UnknownApiResponseError():
                 return TransientError("malformed_answer", NAME, "the vendor's answer could not be read")
             case _:
                 return None
-
-
-def _new_client(key: str, options: ProviderOptions) -> Client:
-    from google import genai  # noqa: PLC0415 - takes seconds; runs on a worker thread
-
-    # Without these two arguments the SDK would look for Vertex settings in the environment, and retry by itself.
-    return genai.Client(
-        vertexai=False,
-        api_key=key,
-        http_options=genai.types.HttpOptions(
-            base_url=options.base_url,
-            timeout=round(options.timeout_s * 1000),
-            retry_options=genai.types.HttpRetryOptions(attempts=1),
-        ),
-    )
 
 
 def _config(request: Request, timeout_s: float) -> dict[str, Any]:

@@ -12,13 +12,13 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Generator
 from pathlib import Path
 
 import structlog
 import uvicorn
 
 from actors.kernel import Actor
+from runtime.embedded_server import EmbeddedServer
 from runtime.gateway.app import build_app
 from runtime.gateway.connection import ConnectionLimits, guarded_protocol
 from runtime.gateway.history import EventHistory
@@ -47,7 +47,7 @@ class SocketServer(Actor):
         self._uid_of = uid_of
         self._history = EventHistory()
         self._closing = asyncio.Event()
-        self._server: _Server | None = None
+        self._server: EmbeddedServer | None = None
         self._serving: asyncio.Task[object] | None = None
 
     async def on_start(self) -> None:
@@ -70,7 +70,7 @@ class SocketServer(Actor):
             # Requests are not the actor's own work: a fresh context keeps them from being taken for it.
             reset_contextvars=True,
         )
-        self._server = _Server(config)
+        self._server = EmbeddedServer(config)
         self._history.open(self.kernel)
         self._serving = self.spawn_task(self._serve(self._server, listener))
         async with asyncio.timeout(READY_DEADLINE_S):
@@ -88,7 +88,7 @@ class SocketServer(Actor):
             self._server.should_exit = True
             await asyncio.wait({self._serving}, timeout=STOP_GRACE_S + 1)
 
-    async def _serve(self, server: _Server, listener: socket.socket) -> None:
+    async def _serve(self, server: EmbeddedServer, listener: socket.socket) -> None:
         inode = self._path.stat().st_ino
         try:
             await server.serve(sockets=[listener])
@@ -105,33 +105,6 @@ class SocketServer(Actor):
                     self._path.unlink()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server as part of a larger process: no signal handlers, and told when it is up."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Signals belong to the daemon."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begins to listen."""
-        await super().startup(sockets)
-        self.ready.set()
-
-    def cut_off(self) -> None:
-        """Closes what is still open. Does nothing after an orderly end."""
-        for server in getattr(self, "servers", ()):
-            server.close()
-        for task in list(self.server_state.tasks):
-            task.cancel()
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-
-
 def bind_private(path: Path) -> socket.socket:
     """A listening-ready socket at `path` with mode 0600. A file left there by a dead node is replaced.
 
@@ -141,12 +114,10 @@ def bind_private(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.setblocking(False)
-        former = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(former)
-        path.chmod(0o600)
+        # Linux makes the socket's file with the mode of the descriptor: there is no moment in which it is wider, and
+        # no umask to change under the feet of other threads.
+        os.fchmod(listener.fileno(), 0o600)
+        listener.bind(str(path))
     except BaseException:
         listener.close()
         raise

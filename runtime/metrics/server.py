@@ -8,9 +8,7 @@ which live in `NodeMetrics`, go on.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from actors.kernel import Actor
+from runtime.embedded_server import EmbeddedServer
 from runtime.metrics.collectors import NodeMetrics
 
 _START_WAIT_S = 5.0
@@ -49,7 +48,7 @@ class MetricsServer(Actor):
         self._host = host
         self._port = port
         self._lag_interval_s = lag_interval_s
-        self._server: _Server | None = None
+        self._server: EmbeddedServer | None = None
         self._serving: asyncio.Task[Any] | None = None
         self._address: tuple[str, int] = (host, port)
 
@@ -69,8 +68,8 @@ class MetricsServer(Actor):
             timeout_keep_alive=5,
             timeout_graceful_shutdown=1,
         )
-        server = self._server = _Server(config)
-        self._serving = self.spawn_task(server.run_until_told(listener))
+        server = self._server = EmbeddedServer(config)
+        self._serving = self.spawn_task(_serve(server, listener))
         async with asyncio.timeout(_START_WAIT_S):
             await server.ready.wait()
         self.spawn_task(self._measure_lag())
@@ -91,29 +90,12 @@ class MetricsServer(Actor):
             self._metrics.observe_loop_lag(clock.now() - asked - self._lag_interval_s)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server as one task of an actor: the node's signals are its own, and a cancelled task leaves no socket
-    open."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-    async def run_until_told(self, listener: socket.socket) -> None:
-        try:
-            await self.serve(sockets=[listener])
-        finally:
-            for server in getattr(self, "servers", ()):
-                server.close()
-            listener.close()
+async def _serve(server: EmbeddedServer, listener: socket.socket) -> None:
+    try:
+        await server.serve(sockets=[listener])
+    finally:  # also on a kill
+        server.cut_off()
+        listener.close()
 
 
 def application(metrics: NodeMetrics) -> Starlette:
