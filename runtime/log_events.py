@@ -1,14 +1,14 @@
 """Writes the kernel's lifecycle events to the log: each crash once, structured, with its traceback.
 
 The text of a crash is in its own line (`actor_crashed`) and in that of a supervisor that gives up over it
-(`supervisor_escalated`), nowhere else: restarts and those that fell along name the kind of the reason only.
+(`supervisor_escalated`), nowhere else: restarts and those that fell along name the kind of the reason only. Keys are
+taken out of every line by `runtime.daemon.redacting`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable
 
 import structlog
 
@@ -33,30 +33,20 @@ from actors.runs.events import RunEvent
 from pipelines.guardrails import Switch
 
 _log = structlog.stdlib.get_logger("evopipe.tree")
-_SHORTEST_SECRET = 4  # shorter words would make every line unreadable
 _RUN_WORDS = frozenset(
     {"run_accepted", "run_resumed", "run_paused", "run_unpaused", "run_succeeded", "run_failed", "run_cancelled"}
 )
 
 
-def log_lifecycle(events: EventBus, secrets: Iterable[str] = ()) -> Callable[[], None]:
-    """Subscribes the log to `events`; the returned function ends it. `secrets` are words that no line may hold."""
-    # The longest first, or a key that begins with another one would leave its end behind.
-    words = tuple(sorted({word for word in secrets if len(word) >= _SHORTEST_SECRET}, key=len, reverse=True))
-    return events.subscribe(partial(_write, partial(_without, words)))
+def log_lifecycle(events: EventBus) -> Callable[[], None]:
+    """Subscribes the log to `events`; the returned function ends it."""
+    return events.subscribe(_write)
 
 
-def _without(secrets: tuple[str, ...], text: str) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "[key]")
-    return text
-
-
-def _write(clean: Callable[[str], str], event: object) -> None:
+def _write(event: object) -> None:
     match event:
         case CrashReported(report):
-            facts = {name: clean(fact) if isinstance(fact, str) else fact for name, fact in report.facts().items()}
-            _log.error("actor_crashed", **facts)
+            _log.error("actor_crashed", **report.facts())
         case ActorKilled(ref):
             _log.info("actor_killed", actor=str(ref))
         case FateShared(origin, reason, count, actors):
@@ -71,14 +61,14 @@ def _write(clean: Callable[[str], str], event: object) -> None:
                 "supervisor_escalated",
                 supervisor=event.supervisor,
                 child=event.child_id,
-                chain=[clean(said(reason)) for reason in event.chain],
+                chain=[said(reason) for reason in event.chain],
             )
         case ActorAbandoned(ref):
             _log.error("actor_abandoned", actor=str(ref))
         case LoopBlocked():
             _log.warning("loop_blocked", lag_s=round(event.lag_s, 3), where=event.where)
         case ErrorUnheard(ref, error):
-            _log.warning("error_unheard", actor=str(ref), error=clean(f"{type(error).__name__}: {said(error)}"))
+            _log.warning("error_unheard", actor=str(ref), error=f"{type(error).__name__}: {said(error)}")
         case MailboxOverflowed(ref, policy):
             _log.warning("mailbox_full", actor=str(ref), policy=policy)
         case SwitchTriggered(switch):

@@ -49,7 +49,7 @@ class Node:
         self._detach = [
             self.metrics.attach(),
             self.restart_log.attach(),
-            log_lifecycle(self.kernel.events, _keys(settings)),
+            log_lifecycle(self.kernel.events),
         ]
         self._draining = False
 
@@ -210,8 +210,3 @@ class Node:
             )
         )
         return tuple(children)
-
-
-def _keys(settings: Settings) -> list[str]:
-    vendors: list[VendorSettings] = [getattr(settings.providers, name) for name in PROVIDERS if name != "offline"]
-    return [key.get_secret_value() for vendor in vendors if (key := vendor.api_key()) is not None]

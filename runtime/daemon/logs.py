@@ -8,21 +8,27 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 import structlog
 
+from runtime.daemon.redacting import Redacting
 from runtime.settings import LoggingSettings
 
 
-def configure_logging(settings: LoggingSettings, target: Path, *, stderr: Literal["no", "json", "text"]) -> None:
+def configure_logging(
+    settings: LoggingSettings, target: Path, *, stderr: Literal["no", "json", "text"], secrets: Iterable[str] = ()
+) -> None:
     """Sends all logging of this process to the file `target` (rotated), and to stderr too when asked.
 
-    Raises `OSError` when the file cannot be opened. May be called again to change the level.
+    `secrets` are words that no line may hold. Raises `OSError` when the file cannot be opened. May be called again to
+    change the level and the secrets.
     """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    json_lines = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    as_written: list[Any] = [structlog.processors.format_exc_info, Redacting(secrets)]
+    json_lines = [*as_written, structlog.processors.JSONRenderer(default=str)]
     file = _RotatedFile(
         target, maxBytes=settings.max_bytes, backupCount=settings.backups, encoding="utf-8", errors="replace"
     )
@@ -30,8 +36,10 @@ def configure_logging(settings: LoggingSettings, target: Path, *, stderr: Litera
     if stderr == "json":
         handlers.append((logging.StreamHandler(sys.stderr), json_lines))
     elif stderr == "text":
-        rendering = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-        handlers.append((logging.StreamHandler(sys.stderr), rendering))
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        handlers.append((logging.StreamHandler(sys.stderr), [*as_written, renderer]))
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

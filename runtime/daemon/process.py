@@ -97,7 +97,8 @@ def _state_lock(settings: Settings) -> InstanceLock:
 def _configure_log(settings: Settings, *, detached: bool) -> None:
     style = "no" if detached else ("text" if sys.stderr.isatty() else "json")
     try:
-        configure_logging(settings.logging, settings.log_file, stderr=style)
+        keys = settings.providers.keys()
+        configure_logging(settings.logging, settings.log_file, stderr=style, secrets=keys)
     except OSError as error:
         raise DaemonError(
             f"the log {settings.log_file} cannot be opened: {error.strerror}.", EXIT_STATE_UNUSABLE

@@ -84,6 +84,11 @@ class ProvidersSettings(Frozen):
     gemini: VendorSettings
     offline: OfflineSettings
 
+    def keys(self) -> tuple[str, ...]:
+        """The vendors' keys as plain text, for those who have to keep them out of what they write."""
+        found = (vendor.api_key() for vendor in (self.anthropic, self.gemini))
+        return tuple(key.get_secret_value() for key in found if key is not None)
+
 
 class RoutesSettings(Frozen):
     """Which provider answers which kind of step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from actors.kernel import Actor, ChildSpec, Kernel, ManualClock, StartChild
 from runtime.log_events import log_lifecycle
 from supervisors import DynamicSupervisor, Supervisor
 from tests.actors_for_tests import Boom, Echo, inside, settle, until
+from tests.logs_for_tests import logging_into
 from tests.support import run
 
 PROMPT = "canary prompt of a person"
@@ -54,23 +56,23 @@ def test_a_crash_under_a_supervisor_is_one_line_with_its_text_and_one_for_the_re
     run(main())
 
 
-def test_no_key_and_no_message_gets_into_the_log_by_a_crash() -> None:
+def test_no_key_and_no_message_gets_into_the_log_by_a_crash(tmp_path: Path) -> None:
     async def main() -> None:
         kernel = Kernel()
-        with capture_logs() as lines:
-            end = log_lifecycle(kernel.events, [KEY, "", "c"])
-            top = await kernel.spawn(Supervisor, [ChildSpec("w", Leaky, name="w")], max_restarts=1, name="top")
-            for _ in range(2):
-                kernel.ref("w").tell({"prompt": PROMPT, "key": KEY})
-                await settle()
-            await top.wait_exit()
-            end()
-        assert [line["event"] for line in lines].count("actor_crashed") == 2
-        text = json.dumps(lines)
-        assert "refused" in text
-        assert all(word not in text for word in (PROMPT, KEY, LOOKS_LIKE_A_KEY, "canary0123"))
+        end = log_lifecycle(kernel.events)
+        top = await kernel.spawn(Supervisor, [ChildSpec("w", Leaky, name="w")], max_restarts=1, name="top")
+        for _ in range(2):
+            kernel.ref("w").tell({"prompt": PROMPT, "key": KEY})
+            await settle()
+        await top.wait_exit()
+        end()
 
-    run(main())
+    with logging_into(tmp_path / "node.log", secrets=[KEY]) as file:
+        run(main())
+        text = file.read_text(encoding="utf-8")
+    assert [json.loads(line)["event"] for line in text.splitlines()].count("actor_crashed") == 2
+    assert "refused" in text
+    assert all(word not in text for word in (PROMPT, KEY, LOOKS_LIKE_A_KEY, "canary0123"))
 
 
 def test_a_thousand_that_fall_together_are_two_lines() -> None:

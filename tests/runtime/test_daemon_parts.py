@@ -17,11 +17,12 @@ import structlog
 
 from runtime.daemon.exits import EXIT_ALREADY_RUNNING, EXIT_BAD_CONFIG, EXIT_STATE_UNUSABLE, DaemonError
 from runtime.daemon.lock import AlreadyRunningError, InstanceLock
-from runtime.daemon.logs import configure_logging, tail
+from runtime.daemon.logs import tail
 from runtime.daemon.notify import Notifier
 from runtime.daemon.places import prepare_places
 from runtime.settings import Settings, load_settings
 from runtime.shutdown import ShutdownRequest
+from tests.logs_for_tests import logging_into
 from tests.support import run
 
 
@@ -128,23 +129,42 @@ def test_without_systemd_or_when_it_is_gone_notifying_does_nothing(tmp_path: Pat
     assert Notifier({"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"}).watchdog_interval_s is None
 
 
-def test_the_log_file_holds_json_lines_of_both_kinds(settings: Settings) -> None:
-    root = logging.getLogger()
-    former, level = list(root.handlers), root.level
-    root.handlers.clear()
-    try:
-        configure_logging(settings.logging, settings.log_file, stderr="no")
+def test_the_log_file_holds_json_lines_of_both_kinds(tmp_path: Path) -> None:
+    with logging_into(tmp_path / "logs" / "node.log") as file:
         structlog.stdlib.get_logger("evopipe.test").info("happened", run_id="r1")
         logging.getLogger("library").warning("said %s", "this")
-        lines = [json.loads(line) for line in tail(settings.log_file, 10)]
-        assert [(line["event"], line["level"]) for line in lines] == [("happened", "info"), ("said this", "warning")]
-        assert lines[0]["run_id"] == "r1"
-    finally:
-        for handler in root.handlers:
-            handler.close()
-        root.handlers[:] = former
-        root.setLevel(level)
-        structlog.reset_defaults()
+        lines = [json.loads(line) for line in tail(file, 10)]
+    assert [(line["event"], line["level"]) for line in lines] == [("happened", "info"), ("said this", "warning")]
+    assert lines[0]["run_id"] == "r1"
+
+
+def test_no_log_line_holds_a_key_whoever_wrote_it_and_wherever_in_it(tmp_path: Path) -> None:
+    key, shorter = "canary-9-of-no-known-form-and-longer", "canary-9-of-no-known-form"
+    with logging_into(tmp_path / "node.log", secrets=(shorter, key, "c", "")) as file:
+        log = structlog.stdlib.get_logger("evopipe.test")
+        log.warning("text", where=f"https://host/?key={key}")
+        log.warning(f"event {key}", deep={"list": [{"a": (key, 1)}], key: True, "error": ValueError(key)})
+        try:
+            raise ValueError(f"401 for {key}, sk-ant-canary0123456789")
+        except ValueError:
+            log.exception("failed")
+            logging.getLogger("library").exception("failed with %s", key)
+        text = file.read_text(encoding="utf-8")
+    assert len(text.splitlines()) == 4
+    assert "canary" not in text
+    assert "longer" not in text
+    assert text.count("Traceback") == 2
+
+
+def test_a_log_line_of_any_size_and_depth_is_bounded(tmp_path: Path) -> None:
+    nested: list[object] = []
+    for _ in range(5000):
+        nested = [nested]
+    with logging_into(tmp_path / "node.log") as file:
+        structlog.stdlib.get_logger("evopipe.test").info("much", nested=nested, text="x" * 1_000_000)
+        (line,) = file.read_text(encoding="utf-8").splitlines()
+    assert len(line) < 30_000
+    assert json.loads(line)["event"] == "much"
 
 
 def test_tail_gives_the_last_lines_and_nothing_of_a_missing_file(tmp_path: Path) -> None:

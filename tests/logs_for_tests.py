@@ -1,0 +1,31 @@
+"""The node's real log, for the length of a test."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Generator, Iterable
+from pathlib import Path
+
+import structlog
+
+from runtime.daemon.logs import configure_logging
+from runtime.settings import LoggingSettings
+
+
+@contextlib.contextmanager
+def logging_into(file: Path, secrets: Iterable[str] = ()) -> Generator[Path]:
+    """All logging of this process goes into `file` meanwhile; afterwards all is as it was."""
+    root = logging.getLogger()
+    former, level = list(root.handlers), root.level
+    root.handlers.clear()
+    try:
+        settings = LoggingSettings(level="info", max_bytes=10_000_000, backups=1)
+        configure_logging(settings, file, stderr="no", secrets=secrets)
+        yield file
+    finally:
+        for handler in root.handlers:
+            handler.close()
+        root.handlers[:] = former
+        root.setLevel(level)
+        structlog.reset_defaults()
