@@ -77,6 +77,10 @@ class NodeClient:
         """POST of a JSON object; the decoded JSON answer. Errors as in `get`."""
         return self._json("POST", path, body=body, timeout_s=timeout_s)
 
+    def delete(self, path: str) -> Any:
+        """DELETE; the decoded JSON answer. Errors as in `get`."""
+        return self._json("DELETE", path)
+
     def submit(self, body: Mapping[str, object]) -> dict[str, Any]:
         """Submits a run; {"run_id", "pipeline", "workspace"}."""
         return self.post("/v1/runs", body)

@@ -9,21 +9,31 @@ desk       the actor: one turn at a time in each session
 from actors.sessions.desk import SessionDesk
 from actors.sessions.messages import (
     Converse,
+    ForgetSession,
     ListSessions,
+    ReadSession,
     SessionBusyError,
     SessionError,
     SessionSummary,
     SessionUnkeptError,
     Spoken,
+    Transcript,
+    Turn,
+    UnknownSessionError,
 )
 
 __all__ = [
     "Converse",
+    "ForgetSession",
     "ListSessions",
+    "ReadSession",
     "SessionBusyError",
     "SessionDesk",
     "SessionError",
     "SessionSummary",
     "SessionUnkeptError",
     "Spoken",
+    "Transcript",
+    "Turn",
+    "UnknownSessionError",
 ]

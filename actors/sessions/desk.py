@@ -7,7 +7,8 @@ caller that ends takes its call along, as everywhere; an answer that is there by
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,17 @@ from pydantic import JsonValue
 from actors.kernel import Actor
 from actors.providers import Answer, ProviderError, complete
 from actors.sessions.history import as_turns, within_bounds
-from actors.sessions.messages import Converse, ListSessions, SessionBusyError, SessionError, Spoken
+from actors.sessions.messages import (
+    Converse,
+    ForgetSession,
+    ListSessions,
+    ReadSession,
+    SessionBusyError,
+    SessionError,
+    Spoken,
+    Transcript,
+    UnknownSessionError,
+)
 from actors.sessions.store import FILE_NAME, KeptTurn, NewTurn, SessionStore
 
 T = TypeVar("T")
@@ -36,8 +47,8 @@ class _Place:
 
 
 class SessionDesk(Actor):
-    """Answers `Converse` and `ListSessions`; keeps turns in `<state_dir>/sessions.sqlite3`. `result_of` makes a step's
-    result of an answer.
+    """Answers `Converse`, `ListSessions`, `ReadSession` and `ForgetSession`; keeps turns in
+    `<state_dir>/sessions.sqlite3`. `result_of` makes a step's result of an answer.
 
     A provider's error, a busy session and a disk that cannot keep a turn fail the caller alone. A file that cannot be
     opened fails every turn with its reason until it can be. After a restart the file is read again; calls that were in
@@ -66,31 +77,50 @@ class SessionDesk(Actor):
                 return self.defer(self._converse(message))
             case ListSessions(limit):
                 return self.defer(self._in_file(lambda store: store.sessions(limit)))
+            case ReadSession(name, turns):
+                return self.defer(self._read(name, turns))
+            case ForgetSession(name, wait_s):
+                return self.defer(self._forget(name, wait_s))
             case _:
                 raise TypeError(f"the session desk takes Converse, not {type(message).__name__}")
 
     async def _converse(self, asked: Converse) -> Spoken:
-        place = self._places.setdefault(asked.session, _Place())
+        async with self._place_of(asked.session, asked.wait_s):
+            return await self._speak(asked)
+
+    async def _read(self, name: str, turns: int) -> Transcript:
+        found = await self._in_file(lambda store: store.transcript(name, turns))
+        if found is None:
+            raise _unknown(name)
+        return found
+
+    async def _forget(self, name: str, wait_s: float) -> bool:
+        # A turn under way would otherwise be kept behind the end of its session.
+        async with self._place_of(name, wait_s):
+            if not await self._in_file(lambda store: store.forget(name)):
+                raise _unknown(name)
+        return True
+
+    @contextlib.asynccontextmanager
+    async def _place_of(self, session: str, wait_s: float) -> AsyncGenerator[None]:
+        place = self._places.setdefault(session, _Place())
         place.wanted += 1
         try:
-            await self._take(place, asked)
             try:
-                return await self._speak(asked)
+                async with asyncio.timeout(wait_s):
+                    await place.lock.acquire()
+            except TimeoutError:
+                raise SessionBusyError(
+                    f"the session {session!r} was not free within {wait_s:g} s: another turn is under way"
+                ) from None
+            try:
+                yield
             finally:
                 place.lock.release()
         finally:
             place.wanted -= 1
             if place.wanted == 0:
-                self._places.pop(asked.session, None)
-
-    async def _take(self, place: _Place, asked: Converse) -> None:
-        try:
-            async with asyncio.timeout(asked.wait_s):
-                await place.lock.acquire()
-        except TimeoutError:
-            raise SessionBusyError(
-                f"the session {asked.session!r} was not free within {asked.wait_s:g} s: another turn is under way"
-            ) from None
+                self._places.pop(session, None)
 
     async def _speak(self, asked: Converse) -> Spoken:
         of_run = asked.run_id if asked.only_this_run else None
@@ -142,6 +172,10 @@ class SessionDesk(Actor):
             else:
                 if not given.done():
                     given.set_result(value)
+
+
+def _unknown(name: str) -> UnknownSessionError:
+    return UnknownSessionError(f"there is no session {name!r}; `evopipe sessions` lists them")
 
 
 def _spoken(turn: KeptTurn, *, repeated: bool = False) -> Spoken:

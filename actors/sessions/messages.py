@@ -1,6 +1,7 @@
 """What the session desk ("sessions") takes, replies, and fails with.
 
 SessionError
+├── UnknownSessionError no durable session has that name
 ├── SessionBusyError    another turn of the session takes too long; the same may succeed later
 └── SessionUnkeptError  the turn cannot be kept: the disk does not take it, or the file is not readable
 """
@@ -19,6 +20,12 @@ class SessionError(Exception):
     """Base; `code` is stable."""
 
     code = "session"
+
+
+class UnknownSessionError(SessionError):
+    """No durable session has that name."""
+
+    code = "no_such_session"
 
 
 class SessionBusyError(SessionError):
@@ -82,3 +89,38 @@ class SessionSummary:
     turns: int
     began_at: float
     spoken_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSession:
+    """Asks for a durable session's latest turns -> `Transcript`; fails with `UnknownSessionError`."""
+
+    name: str
+    turns: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSession:
+    """Ends a durable session with all its turns -> True; fails with `UnknownSessionError`, or with
+    `SessionBusyError` when a turn of it is under way for longer than `wait_s`."""
+
+    name: str
+    wait_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a session. `number` counts from 1."""
+
+    number: int
+    run_id: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A session with its latest turns, oldest first."""
+
+    session: SessionSummary
+    turns: tuple[Turn, ...]

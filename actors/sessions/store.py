@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 from pydantic import JsonValue
 
 from actors.sessions.history import PastTurn
-from actors.sessions.messages import SessionSummary, SessionUnkeptError
+from actors.sessions.messages import SessionSummary, SessionUnkeptError, Transcript, Turn
 
 FILE_NAME: Final = "sessions.sqlite3"
 KEPT_TURNS: Final = 1_000
@@ -148,6 +148,25 @@ class SessionStore:
                 (limit,),
             ).fetchall()
             return tuple(SessionSummary(*row) for row in rows)
+
+    def transcript(self, name: str, limit: int) -> Transcript | None:
+        """A durable session with its latest turns; None when there is none of that name."""
+        with self._explained():
+            row = self._db.execute(
+                "SELECT name, turns, began_at, spoken_at FROM session WHERE name = ? AND durable = 1", (name,)
+            ).fetchone()
+            if row is None:
+                return None
+            turns = self._db.execute(
+                "SELECT number, run_id, question, answer FROM turn WHERE session = ? ORDER BY number DESC LIMIT ?",
+                (name, limit),
+            ).fetchall()
+            return Transcript(SessionSummary(*row), tuple(Turn(*turn) for turn in reversed(turns)))
+
+    def forget(self, name: str) -> bool:
+        """Deletes a durable session with all its turns; False when there is none of that name."""
+        with self._explained(), self._transaction():
+            return self._db.execute("DELETE FROM session WHERE name = ? AND durable = 1", (name,)).rowcount > 0
 
     def _prepare(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()

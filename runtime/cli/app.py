@@ -242,6 +242,23 @@ def migrate(
 
 
 @app.command()
+def sessions(
+    name: Annotated[str | None, typer.Argument(help="a session's name: shows what was said last")] = None,
+    turns: Annotated[int, typer.Option(min=1, max=1000, help="How many of its turns.")] = 20,
+    forget: Annotated[bool, typer.Option("--forget", help="End this session; all its turns go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the conversations of claude_session steps, or show or end one."""
+    from runtime.cli.session_commands import forget_session, list_sessions, show_session
+
+    if name is None:
+        if forget:
+            raise typer.BadParameter("name the session that is to be forgotten", param_hint="--forget")
+        raise typer.Exit(list_sessions(100, as_json=as_json))
+    raise typer.Exit(forget_session(name) if forget else show_session(name, turns, as_json=as_json))
+
+
+@app.command()
 def kill(level: Level, name: SwitchName = "", reason: Reason = "by hand") -> None:
     """Trigger a kill switch: what it covers stops within a second and stays stopped until `arm`."""
     from runtime.cli.switch_commands import trigger

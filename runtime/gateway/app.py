@@ -19,6 +19,7 @@ from runtime.gateway.insight import InsightEndpoints
 from runtime.gateway.openapi import openapi_document
 from runtime.gateway.problems import answer_http_exception
 from runtime.gateway.runs import RunEndpoints
+from runtime.gateway.sessions import SessionEndpoints
 from runtime.gateway.streams import HEARTBEAT_S, EventStream
 from runtime.gateway.view import NodeView
 from runtime.gateway.wire import WireResponse
@@ -35,6 +36,7 @@ def build_app(
     insight = InsightEndpoints(desk)
     evolutions = EvolutionEndpoints(desk)
     actors = ActorEndpoints(desk)
+    sessions = SessionEndpoints(desk)
 
     def route(method: str, path: str, endpoint: Answer, *, patient: bool = False) -> Route:
         # Patient ones wait for a run by request and keep a deadline of their own.
@@ -61,6 +63,9 @@ def build_app(
             route("POST", "/v1/kill-switches/arm", controls.arm),
             route("POST", "/v1/evolutions", evolutions.start),
             route("GET", "/v1/evolutions/{evolution_id}", evolutions.get),
+            route("GET", "/v1/sessions", sessions.list),
+            route("GET", "/v1/sessions/{name:path}", sessions.get),
+            route("DELETE", "/v1/sessions/{name:path}", sessions.forget),
             route("GET", "/v1/actors/{name:path}", actors.get),
             route("POST", "/v1/actors/{name:path}/suspend", actors.suspend),
             route("POST", "/v1/actors/{name:path}/resume", actors.resume),

@@ -58,6 +58,11 @@ OPERATIONS = (
     Operation("post", "/v1/kill-switches/arm", "Make a kill switch ready again.", schemas.SwitchBody, refusals=(422,)),
     Operation("post", "/v1/evolutions", "Begin to evolve a pipeline.", schemas.EvolveBody, status=202, refusals=(422,)),
     Operation("get", "/v1/evolutions/{evolution_id}", "An evolution's progress and best genome.", refusals=(404,)),
+    Operation("get", "/v1/sessions", "Conversations, the last used first.", query=("limit",)),
+    Operation(
+        "get", "/v1/sessions/{name}", "A conversation and its latest turns.", query=("turns",), refusals=(404,)
+    ),
+    Operation("delete", "/v1/sessions/{name}", "End a conversation; all its turns go.", refusals=(404,)),
     Operation(
         "post", "/v1/actors/{name}/kill", "Kill one live actor by name (for demonstrations).", status=202,
         refusals=(404,),

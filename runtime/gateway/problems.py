@@ -32,6 +32,7 @@ from actors.runs import (
     RunSuspendedError,
     TooManyRunsError,
 )
+from actors.sessions import SessionBusyError, SessionError, UnknownSessionError
 from pipelines.guardrails import InvalidSwitchError, KillSwitchError
 from pipelines.language import InvalidInputsError
 from runtime.gateway.wire import WireResponse
@@ -51,7 +52,7 @@ EVOLUTION_STATUS: dict[type[EvolutionError], int] = {
     NoSuchEvolutionError: 404,
     TooManyEvolutionsError: 429,
 }
-
+SESSION_STATUS: dict[type[SessionError], int] = {SessionBusyError: 409, UnknownSessionError: 404}
 
 LONGEST_MESSAGE = 2_000
 MOST_DETAILS = 200
@@ -109,6 +110,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(RUN_STATUS.get(type(error), 500), error.code, f"{error}.")
         case EvolutionError():
             return ApiError(EVOLUTION_STATUS.get(type(error), 500), error.code, f"{error}.")
+        case SessionError():
+            return ApiError(SESSION_STATUS.get(type(error), 507), error.code, f"{error}.")
         case InvalidInputsError():
             return ApiError(422, error.code, f"{error}.", error.problems)
         case IdempotencyConflictError():

@@ -10,11 +10,20 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from actors.journal import MemoryStore
 from actors.kernel import Kernel
 from actors.providers import Answer, Request
 from actors.runs import AwaitRun, RunOutcome, RunRequest, SubmitRun
-from actors.sessions import ListSessions
+from actors.sessions import (
+    ForgetSession,
+    ListSessions,
+    ReadSession,
+    SessionBusyError,
+    Transcript,
+    UnknownSessionError,
+)
 from actors.sessions.history import PastTurn, as_turns, within_bounds
 from actors.sessions.store import FILE_NAME, NewTurn, SessionStore
 from pipelines.language import dependencies, load_pipeline
@@ -307,3 +316,58 @@ def test_a_turn_goes_whole_or_not_at_all() -> None:
 
 def test_a_turn_without_an_answer_is_not_sent() -> None:
     assert [turn.text for turn in as_turns([PastTurn("q", ""), PastTurn("q2", "a2")])] == ["q2", "a2"]
+
+
+# ---- looking at them --------------------------------------------------------------------------------------------
+
+
+def test_a_session_is_read_and_forgotten_and_then_begins_anew(tmp_path: Path) -> None:
+    heard = Heard()
+
+    async def main(kernel: Kernel) -> None:
+        desk = kernel.ref("sessions")
+        for number, question in enumerate(("first", "second", "third")):
+            await submit(kernel, f"run-{number}", one(question))
+            await outcome(kernel, f"run-{number}")
+        read: Transcript = await desk.call(ReadSession("tutor", 2))
+        assert (read.session.name, read.session.turns) == ("tutor", 3)
+        assert [(turn.number, turn.run_id, turn.question) for turn in read.turns] == [
+            (2, "run-1", "second"),
+            (3, "run-2", "third"),
+        ]
+        assert await desk.call(ForgetSession("tutor")) is True
+        for message in (ReadSession("tutor"), ForgetSession("tutor")):
+            with pytest.raises(UnknownSessionError, match="no session 'tutor'"):
+                await desk.call(message)
+        await submit(kernel, "run-3", one("fourth"))
+        await outcome(kernel, "run-3")
+        assert (await desk.call(ReadSession("tutor"))).session.turns == 1
+
+    node(tmp_path, heard, main)
+    assert heard.histories[-1] == []
+
+
+def test_a_session_is_not_forgotten_while_a_turn_is_under_way(tmp_path: Path) -> None:
+    heard = Heard()
+    heard.gate = asyncio.Event()
+
+    async def main(kernel: Kernel) -> None:
+        await submit(kernel, "run-0", one("slow"))
+        await heard.reached(1)
+        with pytest.raises(SessionBusyError, match="another turn is under way"):
+            await kernel.ref("sessions").call(ForgetSession("tutor", wait_s=0.05))
+        assert heard.gate is not None
+        heard.gate.set()
+        await outcome(kernel, "run-0")
+        assert await kernel.ref("sessions").call(ForgetSession("tutor")) is True
+
+    node(tmp_path, heard, main)
+
+
+def test_a_run_s_own_session_is_not_shown_to_others(tmp_path: Path) -> None:
+    async def main(kernel: Kernel) -> None:
+        await submit(kernel, "run-0", "name: p\nsteps: [{name: own, type: claude_session, prompt: hi}]\n")
+        await outcome(kernel, "run-0")
+        assert await kernel.ref("sessions").call(ListSessions()) == ()
+
+    node(tmp_path, Heard(), main)
