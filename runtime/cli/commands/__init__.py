@@ -1,0 +1,10 @@
+"""The commands with their options, a module for each kind of thing they are about.
+
+Each imports what it does only when it is called: `--help` stays below 150 ms.
+"""
+
+from runtime.cli.commands import actors, evolution, files, node, runs, switches
+
+GROUPS = (node.app, runs.app, files.app, switches.app, evolution.app, actors.app)
+
+__all__ = ["GROUPS"]

@@ -1,0 +1,14 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the switch and in the log.")]
+Level = Annotated[str, typer.Argument(help="node, pipeline or provider")]
+SwitchName = Annotated[str, typer.Argument(help="the pipeline's or provider's name; nothing for node")]
+ActorName = Annotated[str, typer.Argument(help="registered name or label (StepActor#12), see `ps`")]
+RunId = Annotated[str, typer.Argument(help="a run's id")]
