@@ -7,13 +7,16 @@ import json
 import os
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -75,3 +78,46 @@ def wait_gone(pid: int) -> None:
         assert select.select([handle], [], [], 10)[0], f"process {pid} did not end"
     finally:
         os.close(handle)
+
+
+def read_until(stream: IO[bytes], words: str, seconds: float = 15.0) -> str:
+    """What comes until `words` are in it; fails when that takes too long."""
+    deadline = time.monotonic() + seconds
+    seen = ""
+    while time.monotonic() < deadline:
+        if select.select([stream], [], [], 0.2)[0]:
+            came = os.read(stream.fileno(), 65_536)
+            assert came, f"ended without {words!r}:\n{seen}"
+            seen += came.decode(errors="replace")
+            if words in seen:
+                return seen
+    raise AssertionError(f"no {words!r} in:\n{seen}")
+
+
+@contextmanager
+def on_a_terminal(
+    evopipe: Command, *words: str, lines: int = 24
+) -> Generator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """The command on a terminal of its own, 100 columns wide, and that terminal's other end."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 100, 0, 0))
+    command = [sys.executable, "-m", "runtime.cli", *words]
+    with os.fdopen(ours, "r+b", buffering=0) as screen:
+        try:
+            process = subprocess.Popen(
+                command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=evopipe.home, env=evopipe.env,
+                preexec_fn=_own_terminal,  # noqa: PLW1509 - the tests have one thread when they start processes
+            )  # fmt: skip
+        finally:
+            os.close(theirs)
+        with process:
+            try:
+                yield process, screen
+            finally:
+                process.kill()
+
+
+def _own_terminal() -> None:
+    """In the child: a session whose terminal is its stdin, so that Ctrl-C reaches it."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

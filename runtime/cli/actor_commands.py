@@ -12,6 +12,7 @@ from urllib.parse import quote
 from runtime.cli import exits
 from runtime.cli.node_commands import fact_lines, tree_lines
 from runtime.cli.session import node_client, print_json, say
+from runtime.cli.streams import unguarded
 from runtime.cli.watching import clock_of
 from runtime.client import NodeUnreachableError, RequestFailedError
 
@@ -69,7 +70,10 @@ def watch_tree(*, as_json: bool) -> int:
             else:
                 lines = tree_lines(found)
                 if lines != last:
-                    _show(json.dumps(found) if as_json else _page(lines, first=last is None))
+                    if as_json:
+                        _show(json.dumps(found))
+                    else:
+                        _show(_page(lines, first=last is None), redraw=sys.stdout.isatty())
                 last = lines
             threading.Event().wait(WATCH_EVERY_S)
 
@@ -80,10 +84,14 @@ def _page(lines: list[str], *, first: bool) -> str:
     height = shutil.get_terminal_size().lines - 1
     if len(lines) > height:
         lines = [*lines[: height - 1], f"... and {len(lines) - height + 1} more lines"]
-    return CLEAR + "\n".join(lines)
+    return "\n".join(lines)
 
 
-def _show(text: str) -> None:
+def _show(text: str, *, redraw: bool = False) -> None:
+    if redraw:
+        terminal = unguarded("stdout")
+        terminal.write(CLEAR)
+        terminal.flush()
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

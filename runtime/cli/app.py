@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from runtime.cli import exits
 from runtime.cli.commands import GROUPS
+from runtime.cli.streams import make_streams_usable
 
 app = typer.Typer(
     name="evopipe",
@@ -61,19 +61,9 @@ def _version() -> str:
         return "0+unknown (not installed)"
 
 
-def _make_streams_usable() -> None:
-    """A stream that the caller closed becomes /dev/null; what a terminal's encoding lacks is written as an escape."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open for good
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def main() -> None:
     """The entry point of the `evopipe` command. Ends the process with one of the codes in `runtime.cli.exits`."""
-    _make_streams_usable()
+    make_streams_usable()
     try:
         app()
     except KeyboardInterrupt:

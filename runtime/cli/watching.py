@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
+from runtime.cli.streams import unguarded, without_controls
+
 COLOURS = {
     "succeeded": "green",
     "failed": "red",
@@ -38,7 +40,7 @@ def make_watcher(run_id: str) -> Generator[Watcher]:
         return
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=unguarded("stderr"), highlight=False)
     with console.status(f"{run_id}: waiting for the first step") as spinner:
         yield RichWatcher(run_id, console, spinner)
 
@@ -67,14 +69,14 @@ class RichWatcher:
         from rich.text import Text
 
         colour = next((name for word, name in COLOURS.items() if word in kind), "default")
-        self._console.print(Text(line_of(kind, event), style=colour if colour != "default" else ""))
+        self._console.print(Text(without_controls(line_of(kind, event)), style=colour if colour != "default" else ""))
         step = str(event.get("step") or "")
         if kind == "step_started":
             self._active[step] = None
         elif kind in ("step_succeeded", "step_failed", "step_skipped"):
             self._active.pop(step, None)
             self._done += 1
-        at_work = ", ".join(self._active) or "nothing"
+        at_work = without_controls(", ".join(self._active)) or "nothing"
         self._spinner.update(f"{self._run_id}: {self._done} done; at work: {at_work}")
 
 

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import IO
 
 from runtime.cli import exits
-from tests.node_for_tests import Command, node_home
-
-
-def read_until(stream: IO[bytes], words: str, seconds: float = 15.0) -> str:
-    """What comes until `words` are in it; fails when that takes too long."""
-    deadline = time.monotonic() + seconds
-    seen = ""
-    while time.monotonic() < deadline:
-        if select.select([stream], [], [], 0.2)[0]:
-            came = os.read(stream.fileno(), 65_536)
-            assert came, f"ended without {words!r}:\n{seen}"
-            seen += came.decode()
-            if words in seen:
-                return seen
-    raise AssertionError(f"no {words!r} in:\n{seen}")
+from tests.node_for_tests import Command, node_home, read_until
 
 
 @contextmanager
