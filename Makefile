@@ -15,7 +15,8 @@ PIN := --constraint constraints.txt
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SECONDS ?= 30
-.PHONY: help install demo test lint format bench chaos wheel pin clean
+KILLS ?= 500
+.PHONY: help install demo test lint format bench peers chaos crash wheel pin clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,11 +39,17 @@ format: $(TOOLS) ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: $(TOOLS) ## Measure actors, runs and start-up; JSON lands in out/bench
+bench: $(TOOLS) ## Measure actors, runs, durable runs and start-up; JSON lands in out/bench
 	@$(BIN)/python -m bench --output out/bench
 
 chaos: $(TOOLS) ## Kill what there is in a node under load (SECONDS=30, SEED=a number to begin with)
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+crash: $(TOOLS) ## Kill a node under load with SIGKILL (KILLS=500, SEED=a number) and check that nothing is lost
+	@$(BIN)/python -m tests.crash --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+peers: $(CREATED) ## Install what `make bench` compares durable runs with, into .peers
+	@$(BIN)/python scripts/install_bench_peers.py
 
 wheel: $(TOOLS) ## Build the wheel and the source archive into dist/
 	$(BIN)/python -m build --outdir dist .
@@ -51,7 +58,7 @@ pin: $(TOOLS) ## Write what .venv holds now to constraints.txt
 	$(BIN)/python scripts/pin.py $(BIN)/python constraints.txt
 
 clean: ## Remove .venv, build output and caches
-	rm -rf $(VENV) dist build out .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .peers dist build out .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(CREATED):

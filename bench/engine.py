@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from actors.journal import MemoryStore
+from actors.journal import JournalPlace, MemoryStore
 from actors.kernel import ChildSpec, Kernel, LoopWatchdog
 from actors.killswitch import KillView
 from actors.runs import (
@@ -54,12 +54,12 @@ def chain(delay_s: float) -> Pipeline:
     return load_pipeline("\n".join(steps))
 
 
-async def node(state_dir: Path) -> Kernel:
-    """The node's tree without providers and gateway."""
-    kernel = Kernel()
+async def node(state_dir: Path, journal: JournalPlace | None = None, kernel: Kernel | None = None) -> Kernel:
+    """The node's tree without providers and gateway; its journal is in memory if none is given."""
+    kernel = kernel or Kernel()
     parts = NodeParts(
         state_dir=state_dir,
-        journal=MemoryStore(),
+        journal=journal or MemoryStore(),
         kill_view=KillView(),
         by_name=kernel.ref,
         providers={},

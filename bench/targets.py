@@ -55,6 +55,19 @@ TARGETS = (
     Target("engine.evopipe.step_us", "at most", 250, "µs", 2),
     Target("engine.evopipe.at_once_5000.seconds", "at most", 2.75, "s", 2),
     Target("engine.evopipe.at_once_5000.failed", "at most", 0, "runs", 2),
+    Target("durable.evopipe.normal.step_us", "at most", 300, "µs", 5),
+    Target("durable.evopipe.normal.steps_per_s", "at least", 5_000, "/s", 5),
+    Target("durable.evopipe.normal.at_once_1000.seconds", "at most", 1, "s", 5),
+    Target("durable.evopipe.normal.at_once_1000.failed", "at most", 0, "runs", 5),
+    Target("durable.evopipe.normal.at_once_1000.peak_rss_mb", "at most", 200, "MB", 5),
+    Target("durable.evopipe.normal.at_once_5000.seconds", "at most", 3.5, "s", 5),
+    Target("durable.evopipe.normal.at_once_5000.failed", "at most", 0, "runs", 5),
+    Target("durable.evopipe.normal.at_once_5000.peak_rss_mb", "at most", 400, "MB", 5),
+    Target("durable.evopipe.resume_10000.seconds", "at most", 5, "s", 5),
+    Target("durable.evopipe.large_journal.start_s", "at most", 3, "s", 5),
+    Target("durable.evopipe.normal.socket.p50_ms", "at most", 3, "ms", 5),
+    Target("durable.evopipe.normal.socket.p99_ms", "at most", 15, "ms", 5),
+    Target("durable.evopipe.normal.socket.requests_per_s", "at least", 1_000, "/s", 5),
     Target("startup.help_s", "at most", 0.15, "s", 2),
     Target("startup.up_until_ready_s", "at most", 1.5, "s", 2),
     Target("startup.idle_rss_mb", "at most", 120, "MB", 2),
@@ -82,8 +95,16 @@ def verdicts(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """The verdicts as text, one a line."""
+    """The verdicts and what is said of peers as text, one a line."""
     for each in verdicts(report):
         word = {True: "met   ", False: "MISSED", None: "seen  "}[each["met"]]
         bound = f"({each['bound']} {each['value']:g}, issue {each['issue']})"
         yield f"{word} {each['path']:<55} {each['found']:>12,.3f} {each['unit']:<5} {bound}"
+    durable: Mapping[str, Any] = report.get("durable", {})
+    for peer, found in durable.get("peers", {}).items():
+        if isinstance(found, str):
+            yield f"peer   {peer:<55} {found}"
+    for peer, ratios in durable.get("ratios", {}).items():
+        for figure, times in ratios.items():
+            what = f"durable, evopipe against {peer}: {figure}"
+            yield f"peer   {what:<55} {times:>12,.2f} x     (over 1: evopipe is faster)"

@@ -30,6 +30,8 @@ from actors.journal.records import (
 MAX_TEXT = 900_000_000
 """SQLite keeps rows of up to 1,000,000,000 bytes; refuse before it does."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -195,4 +197,4 @@ def _status(connection: sqlite3.Connection, run_id: str) -> str | None:
 
 
 def _json(value: JsonValue) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)

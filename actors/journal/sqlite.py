@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from actors.journal import rows
+from actors.journal.batches import write_all
 from actors.journal.errors import JournalError, JournalUnavailableError
 from actors.journal.failures import explain
 from actors.journal.records import RunRecord, RunSummary, Write, WriteReply
 from actors.journal.schema import migrate
+from actors.journal.soundness import look_over
 
 Found = TypeVar("Found")
 
@@ -71,9 +73,7 @@ class SqliteStore:
         try:
             connection = self._opened()
             connection.execute("BEGIN IMMEDIATE")
-            replies = [
-                write if isinstance(write, JournalError) else rows.write(connection, write) for write in prepared
-            ]
+            replies = write_all(connection, prepared)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._recover(error)
@@ -149,6 +149,7 @@ def _connect(place: SqliteFile) -> sqlite3.Connection:
             page_size: int = connection.execute("PRAGMA page_size").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {max(1, place.max_bytes // page_size)}")
         migrate(connection, time.time(), str(path))
+        look_over(connection)
     except sqlite3.Error as error:
         _close(connection)
         raise explain(error, str(path)) from error

@@ -5,9 +5,10 @@ voice, workbench                   what the actors of all runs share
 dispatcher         lets runs in; its parts: entrance, trees (watched and judged), endings, roll (who lives), lookup
 pipeline_actor     drives one run; its parts: beginning, frames, crew (its StepActors), composites, holding, herald
 step_actor         one step; its parts: deadline, splicing
-recording, closing, restoring, showing   between the runs and the journal
+recording, closing, restoring, definitions, showing   between the runs and the journal
 """
 
+from actors.runs.definitions import KnownDefinitions
 from actors.runs.dispatcher import RunDispatcher
 from actors.runs.errors import (
     DrainingError,
@@ -36,6 +37,7 @@ __all__ = [
     "DrainingError",
     "GetRun",
     "KillSwitchedError",
+    "KnownDefinitions",
     "ListRuns",
     "NoSuchRunError",
     "PipelineActor",

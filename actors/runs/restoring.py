@@ -9,6 +9,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from actors.journal import RunRecord
+from actors.runs.definitions import KnownDefinitions
 from actors.runs.values import RunOrigin, RunRequest
 from pipelines.language import InvalidPipelineError, load_pipeline, to_yaml
 
@@ -45,17 +46,19 @@ def meta_of(request: RunRequest) -> dict[str, JsonValue]:
     }
 
 
-def request_of(record: RunRecord) -> RunRequest | dict[str, JsonValue]:
+def request_of(record: RunRecord, known: KnownDefinitions) -> RunRequest | dict[str, JsonValue]:
     """The request of a recorded run, or the error for which it cannot go on.
 
     The definition is read again from the journal, so that a file that changed meanwhile changes nothing; if this
     version reads it as something else than it was, the run must not go on with results of another pipeline.
     """
+    text = str(record.definition)
     try:
-        pipeline = load_pipeline(str(record.definition), source=f"<run {record.run_id}>")
+        pipeline = known.get(text) or load_pipeline(text, source=f"<run {record.run_id}>")
     except InvalidPipelineError as error:
         message = f"the definition recorded with the run does not hold any more: {error}"
         return {"code": error.code, "message": message}
+    known.keep(text, pipeline)
     if pipeline.content_hash != record.definition_hash:
         message = (
             f"the recorded definition reads as {pipeline.content_hash[:12]}, but the run began with "
@@ -68,7 +71,7 @@ def request_of(record: RunRecord) -> RunRequest | dict[str, JsonValue]:
         pipeline=pipeline,
         inputs=dict(record.inputs),
         workspace=str(meta.get("workspace", "")),
-        source_text=str(record.definition),
+        source_text=text,
         idempotency_key=record.idempotency_key,
         parent=meta.get("parent"),
         depth=int(meta.get("depth") or 0),

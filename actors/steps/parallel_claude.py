@@ -15,22 +15,32 @@ from actors.steps.output import write_text
 from pipelines.execution import Spending
 from pipelines.language import LanguageError, ParallelClaudeStep, ParallelTask, render_text, to_text
 
+_TASK = "@task."
+
 
 async def ask_parallel(context: StepContext) -> JsonValue:
-    """Every task's result by id. A retry asks only what failed before. Single failures that no other attempt can mend
-    stay in the result (`success` is then false); when every task failed, the step fails."""
+    """Every task's result by id. A retry, and the step after a crash, ask only what has no answer yet. Single failures
+    that no other attempt can mend stay in the result (`success` is then false); when every task failed, the step
+    fails."""
     step: ParallelClaudeStep = context.step
     places = asyncio.Semaphore(step.max_parallel)
     errors: dict[str, Exception] = {}
+    for part, kept in (await context.recall()).items():
+        if part.startswith(_TASK) and isinstance(kept, Mapping):
+            context.kept.setdefault(part.removeprefix(_TASK), kept["task"])
 
     async def one(task: ParallelTask) -> None:
         async with places:
             if task.id in context.kept:
                 return
             try:
-                context.kept[task.id] = await _ask(context, task)
+                answer = await _ask(context, task)
             except (ProviderError, LanguageError) as error:
                 errors[task.id] = error
+                return
+        # Wrapped, so that what a task spent is counted with the step and not beside it.
+        kept = await context.record(f"{_TASK}{task.id}", {"task": answer})
+        context.kept[task.id] = kept["task"] if isinstance(kept, Mapping) else answer
 
     # A group, so that a cancelled step leaves no call behind and a kill switch ends all of them.
     try:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from actors.killswitch import BoardState, SwitchState
 from actors.providers import PROVIDERS
-from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun
+from actors.runs import AwaitRun, CancelRun, GetRun, KnownDefinitions, ListRuns, RunRequest, SubmitRun
 from pipelines.language import (
     InvalidInputsError,
     InvalidPipelineError,
@@ -34,11 +34,12 @@ class RunEndpoints:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._known = KnownDefinitions()
 
     async def submit(self, request: Request) -> Response:
         """POST /v1/runs: 202 with the run's id, or with `wait` 200 with its outcome."""
         body = await self._desk.body(request, SubmitBody)
-        pipeline = await compile_definition(body.definition, body.source)
+        pipeline = await self._compiled(body)
         check_inputs(pipeline, body.inputs)
         await self._admit(pipeline)
         workspace = await asyncio.to_thread(
@@ -100,6 +101,13 @@ class RunEndpoints:
         return WireResponse(
             {"valid": True, "name": pipeline.name, "content_hash": pipeline.content_hash, "diagnostics": []}
         )
+
+    async def _compiled(self, body: SubmitBody) -> Pipeline:
+        known = self._known.get(body.definition)
+        if known is None:
+            known = await compile_definition(body.definition, body.source)
+            self._known.keep(body.definition, known)
+        return known
 
     async def _outcome(self, run_id: str, timeout_s: float) -> Response:
         try:

@@ -38,6 +38,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.name for path in (directory / "out").iterdir()) == [
         "actors.json",
+        "durable.json",
         "engine.json",
         "report.json",
         "startup.json",
@@ -99,4 +100,4 @@ def test_a_missed_target_is_said_in_the_report_and_in_words() -> None:
 def test_a_measurement_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
     done = bench("engnie", cwd=tmp_path)
     assert done.returncode == 2
-    assert "no measurement named engnie; there are actors, engine, startup" in done.stderr
+    assert "no measurement named engnie; there are actors, engine, durable, startup" in done.stderr

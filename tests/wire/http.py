@@ -21,7 +21,7 @@ class HttpRequest:
 
 
 async def read_request(reader: asyncio.StreamReader) -> HttpRequest | None:
-    """The next request of a kept-alive connection, or None when the client has gone."""
+    """The next request of a kept-alive connection, or None when the client has gone, be it in the middle of one."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -33,7 +33,10 @@ async def read_request(reader: asyncio.StreamReader) -> HttpRequest | None:
         name, colon, value = line.partition(":")
         if colon:
             headers[name.strip().lower()] = value.strip()
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    try:
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
     parts = urlsplit(target)
     return HttpRequest(method, parts.path, parse_qs(parts.query), headers, body)
 

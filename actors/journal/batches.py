@@ -1,0 +1,102 @@
+"""The usual case of a batch in few statements: many rows by one statement, and each row looked at only if it fails.
+
+Every statement gives Python's lock away and has to get it back from the loop, which does not let go of it readily while
+thousands of runs are at work: what a batch costs is the number of its statements more than that of its rows.
+The rule stays `rows.write`'s: whatever is not plainly new (a result that is there already, a run that nobody opened, a
+known key) fails the statement as a whole, which SQLite takes back, and its rows are then written one at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from actors.journal import rows
+from actors.journal.errors import JournalError
+from actors.journal.records import RUNNING, CloseRun, OpenRun, RecordStep, StepRecord, WriteReply
+from actors.journal.rows import Prepared
+
+#: Rows a statement: few sizes, so that SQLite prepares each once and the driver keeps it.
+SIZES = (64, 8, 1)
+
+_STEPS = "INSERT INTO steps (run_id, step, attempt, status, result, at) VALUES "
+_RUNS = (
+    "INSERT INTO runs (run_id, pipeline_name, definition, definition_hash, inputs, meta, idempotency_key, status,"
+    " opened_at) VALUES "
+)
+_CLOSE = "UPDATE runs SET status = ?, outcome = ?, finished = 1, closed_at = ? WHERE run_id = ? AND finished = 0"
+
+Ready = Prepared | JournalError
+Answer = WriteReply | JournalError
+
+
+def write_all(connection: sqlite3.Connection, batch: Sequence[Ready]) -> list[Answer]:
+    """Applies the writes in order inside the open transaction; `sqlite3.Error` means the store failed."""
+    answers: list[Answer] = []
+    for kind, group in groupby(batch, _kind):
+        if kind is None:
+            answers += [each for each in group if isinstance(each, JournalError)]
+            continue
+        for chunk in _chunks([each for each in group if isinstance(each, Prepared)]):
+            answers += _write(connection, kind, chunk)
+    return answers
+
+
+def _kind(ready: Ready) -> type[OpenRun | RecordStep | CloseRun] | None:
+    return None if isinstance(ready, JournalError) else type(ready.write)
+
+
+def _chunks(group: list[Prepared]) -> Iterator[list[Prepared]]:
+    start = 0
+    for size in SIZES:
+        while len(group) - start >= size:
+            yield group[start : start + size]
+            start += size
+
+
+def _write(
+    connection: sqlite3.Connection, kind: type[OpenRun | RecordStep | CloseRun], chunk: list[Prepared]
+) -> list[Answer]:
+    if kind is CloseRun:
+        return [_close(connection, ready) for ready in chunk]
+    try:
+        return _record_steps(connection, chunk) if kind is RecordStep else _open_runs(connection, chunk)
+    except sqlite3.IntegrityError:
+        return [rows.write(connection, ready) for ready in chunk]
+
+
+def _record_steps(connection: sqlite3.Connection, chunk: list[Prepared]) -> list[Answer]:
+    values: list[object] = []
+    answers: list[Answer] = []
+    for ready in chunk:
+        step = ready.write
+        assert isinstance(step, RecordStep)
+        values += (step.run_id, step.step, step.attempt, step.status, ready.texts[0], ready.at)
+        answers.append(StepRecord(step.run_id, step.step, step.attempt, step.status, step.result, ready.at))
+    connection.execute(_STEPS + ",".join(["(?,?,?,?,?,?)"] * len(chunk)), values)
+    return answers
+
+
+def _open_runs(connection: sqlite3.Connection, chunk: list[Prepared]) -> list[Answer]:
+    values: list[object] = []
+    answers: list[Answer] = []
+    for ready in chunk:
+        run = ready.write
+        assert isinstance(run, OpenRun)
+        definition, inputs, meta = ready.texts
+        values += (run.run_id, run.pipeline_name, definition, run.definition_hash, inputs, meta)
+        values += (run.idempotency_key, RUNNING, ready.at)
+        answers.append((run.run_id, True))
+    connection.execute(_RUNS + ",".join(["(?,?,?,?,?,?,?,?,?)"] * len(chunk)), values)
+    return answers
+
+
+def _close(connection: sqlite3.Connection, ready: Prepared) -> Answer:
+    end = ready.write
+    assert isinstance(end, CloseRun)
+    if end.status in rows.FINAL_STATUSES:
+        changed = connection.execute(_CLOSE, (end.status, ready.texts[0], ready.at, end.run_id))
+        if changed.rowcount == 1:
+            return end.status
+    return rows.write(connection, ready)

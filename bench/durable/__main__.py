@@ -1,0 +1,22 @@
+"""`python -m bench.durable ours WHAT COUNT normal|full`, `... fill DIR COUNT`, `... resume DIR COUNT BEGUN`: one
+measurement in this process, its figures as JSON in the last line. `python -m bench durable` asks for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from bench.durable.ours import one
+from bench.durable.restarts import fill, take_up
+
+match sys.argv[1:]:
+    case ["ours", what, count, synchronous]:
+        print(json.dumps(asyncio.run(one(what, int(count), synchronous))), flush=True)
+    case ["fill", directory, count]:
+        asyncio.run(fill(Path(directory), int(count)))
+    case ["resume", directory, count, begun]:
+        print(json.dumps(asyncio.run(take_up(Path(directory), int(count), float(begun)))), flush=True)
+    case _:
+        sys.exit(__doc__)
