@@ -18,7 +18,7 @@ from typing import Any
 from bench.figures import Scale, machine
 from bench.targets import lines, verdicts
 
-NAMES = ("actors", "engine", "startup")
+NAMES = ("actors", "engine", "language", "startup")
 
 
 def main() -> int:

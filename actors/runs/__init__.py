@@ -2,7 +2,8 @@
 
 events, values, messages, errors   what others see
 voice, workbench                   what the actors of all runs share
-dispatcher         lets runs in; its parts: entrance, trees (watched and judged), endings, roll (who lives), lookup
+dispatcher         lets runs in; its parts: entrance, trees (watched and judged), endings, roll (who lives),
+                   lookup, idling (who only waits)
 pipeline_actor     drives one run; its parts: beginning, frames, crew (its StepActors), composites, holding, herald
 step_actor         one step; its parts: deadline, splicing
 recording, closing, restoring, showing   between the runs and the journal

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from actors.journal import RunRecord
 from actors.runs.values import RunOrigin, RunRequest
-from pipelines.language import InvalidPipelineError, load_pipeline, to_yaml
+from pipelines.language import InvalidPipelineError, load_known, to_yaml
 
 
 class DefinitionTexts:
@@ -36,12 +36,16 @@ class DefinitionTexts:
 def meta_of(request: RunRequest) -> dict[str, JsonValue]:
     """What of a request is neither definition nor inputs."""
     routes: dict[str, JsonValue] = {**request.provider_routes}
+    asked: dict[str, JsonValue] = {}
+    if request.asked is not None:
+        asked = {"asked_hash": request.asked, "references": [dict(each) for each in request.references]}
     return {
         "workspace": request.workspace,
         "origin": request.origin,
         "parent": request.parent,
         "depth": request.depth,
         "provider_routes": routes,
+        **asked,
     }
 
 
@@ -52,7 +56,7 @@ def request_of(record: RunRecord) -> RunRequest | dict[str, JsonValue]:
     version reads it as something else than it was, the run must not go on with results of another pipeline.
     """
     try:
-        pipeline = load_pipeline(str(record.definition), source=f"<run {record.run_id}>")
+        pipeline = load_known(str(record.definition), source=f"<run {record.run_id}>")
     except InvalidPipelineError as error:
         message = f"the definition recorded with the run does not hold any more: {error}"
         return {"code": error.code, "message": message}

@@ -2,6 +2,7 @@
 
 from .checks import CLAUDE_OPTIONS, TRANSFORM_OPERATIONS
 from .conditions import compile_condition, evaluate, evaluate_value
+from .definition_cache import DefinitionCache, load_known
 from .diagnostics import (
     ConditionError,
     Diagnostic,
@@ -14,12 +15,15 @@ from .diagnostics import (
     nearest,
 )
 from .json_text import parse_json
-from .loader import build_pipeline, check_document, load_pipeline, place_in, to_data, to_yaml
+from .loader import build_pipeline, check_document, data_to_yaml, load_pipeline, place_in, to_data, to_yaml
 from .outputs import select_outputs, unwrap
 from .parts import (
+    ClaudeContinuePart,
+    ContextConfig,
     ExtractionConfig,
     FilePart,
     InputSpec,
+    Limits,
     NestingConfig,
     OutputPath,
     PreviousResponsePart,
@@ -27,9 +31,21 @@ from .parts import (
     RetryPolicy,
     StaticPart,
     Streaming,
+    Summariser,
     TokenBudget,
 )
-from .pipeline import Pipeline, dependencies, resolve_inputs
+from .pipeline import Pipeline, dependencies, fit_input, resolve_inputs
+from .pipeline_reference import (
+    NAME_RULE,
+    SHORTEST_HASH,
+    VERSION_RULE,
+    PipelineReference,
+    is_library_name,
+    is_version,
+    parse_reference,
+)
+from .prompts import prompt_text
+from .reading import MAX_BYTES, Document, decode_text, read_yaml
 from .references import (
     build_graph,
     find_cycle,
@@ -42,8 +58,11 @@ from .scope import MISSING, Missing, Scope, to_text
 from .sources import resolve_source, source_path
 from .steps import (
     ARGUMENTS,
+    LONGEST_WAIT_S,
+    REJECT,
     STEP_CLASSES,
     UNSUPPORTED_TYPES,
+    ApprovalStep,
     BaseStep,
     BatchConfig,
     BatchTask,
@@ -57,8 +76,10 @@ from .steps import (
     ClaudeSmartStep,
     ClaudeStep,
     CodebaseQueryStep,
+    ConditionalDeployStep,
     ContinueStep,
     DataTransformStep,
+    DeployStep,
     ExecutorStep,
     FileCheck,
     FileOpsStep,
@@ -69,6 +90,7 @@ from .steps import (
     ParallelClaudeStep,
     ParallelPipelineExecutorStep,
     ParallelTask,
+    PipelineDeployerStep,
     PipelineExecutorStep,
     PipelineStep,
     PromptStep,
@@ -78,19 +100,27 @@ from .steps import (
     SwitchCase,
     SwitchStep,
     TestEchoStep,
+    WaitingStep,
+    WaitStep,
     WhileLoopStep,
+    moment_of,
 )
 from .templates import compile_template, is_template, render, render_text
-from .yaml_source import MAX_BYTES, Document, decode_text, read_yaml
 
 __all__ = [
     "ARGUMENTS",
     "CLAUDE_OPTIONS",
+    "LONGEST_WAIT_S",
     "MAX_BYTES",
     "MISSING",
+    "NAME_RULE",
+    "REJECT",
+    "SHORTEST_HASH",
     "STEP_CLASSES",
     "TRANSFORM_OPERATIONS",
     "UNSUPPORTED_TYPES",
+    "VERSION_RULE",
+    "ApprovalStep",
     "BaseStep",
     "BatchConfig",
     "BatchTask",
@@ -98,6 +128,7 @@ __all__ = [
     "BreakStep",
     "CheckpointStep",
     "ClaudeBatchStep",
+    "ClaudeContinuePart",
     "ClaudeExtractStep",
     "ClaudeRobustStep",
     "ClaudeSessionStep",
@@ -105,8 +136,12 @@ __all__ = [
     "ClaudeStep",
     "CodebaseQueryStep",
     "ConditionError",
+    "ConditionalDeployStep",
+    "ContextConfig",
     "ContinueStep",
     "DataTransformStep",
+    "DefinitionCache",
+    "DeployStep",
     "Diagnostic",
     "Document",
     "ExecutorStep",
@@ -122,6 +157,7 @@ __all__ = [
     "InvalidInputsError",
     "InvalidPipelineError",
     "LanguageError",
+    "Limits",
     "Missing",
     "NestingConfig",
     "OutputError",
@@ -130,7 +166,9 @@ __all__ = [
     "ParallelPipelineExecutorStep",
     "ParallelTask",
     "Pipeline",
+    "PipelineDeployerStep",
     "PipelineExecutorStep",
+    "PipelineReference",
     "PipelineStep",
     "PreviousResponsePart",
     "PromptPart",
@@ -142,29 +180,40 @@ __all__ = [
     "StaticPart",
     "Step",
     "Streaming",
+    "Summariser",
     "SwitchCase",
     "SwitchStep",
     "TemplateError",
     "TestEchoStep",
     "TokenBudget",
+    "WaitStep",
+    "WaitingStep",
     "WhileLoopStep",
     "build_graph",
     "build_pipeline",
     "check_document",
     "compile_condition",
     "compile_template",
+    "data_to_yaml",
     "decode_text",
     "dependencies",
     "evaluate",
     "evaluate_value",
     "find_cycle",
+    "fit_input",
+    "is_library_name",
     "is_template",
+    "is_version",
     "key_path_text",
+    "load_known",
     "load_pipeline",
+    "moment_of",
     "nearest",
     "parse_json",
+    "parse_reference",
     "place_in",
     "prompt_files",
+    "prompt_text",
     "read_yaml",
     "references",
     "render",

@@ -9,16 +9,16 @@ from typing import Any, cast
 import yaml
 from pydantic import JsonValue, ValidationError
 
-from .checks import CLAUDE_OPTIONS, check_pipeline
+from .checks import CLAUDE_OPTIONS, Finding, Surroundings, check_pipeline, unheeded
 from .diagnostics import MOST_FINDINGS, InvalidPipelineError, Path, clip
-from .judging import Finding, Surroundings
 from .normalise import canonical_pipeline, unwrap_workflow
 from .pipeline import Pipeline
-from .schema_errors import allowed_keys, canonical_path, report_schema_errors, text_path
+from .reading import Document, read_yaml
+from .schema_errors import NO_STEPS, report_schema_errors
+from .schema_keys import allowed_keys, canonical_path, text_path
 from .steps import NAME_PATTERN, BaseStep, ClaudeBatchStep, PipelineStep
 from .tolerance import is_slip, without
-from .unheeded import unheeded
-from .yaml_source import Document, read_yaml
+from .wrapped import read_wrapped
 
 
 def load_pipeline(
@@ -71,7 +71,11 @@ def _build(document: Document, around: Surroundings) -> Pipeline:
         what = f"the file holds {_kind(raw)}"
         document.report("top_level", (), what, "a map with name and steps", "begin with `name:` and `steps:`")
         raise InvalidPipelineError(document.all_findings())
+    if not prefix and not raw.get("steps"):
+        _report_no_dialect(document)
     canonical = canonical_pipeline(raw, unresolved="keep" if prefix else None)
+    for each in read_wrapped(canonical) if prefix else ():
+        _tell(each, prefix + text_path(each.key, raw), document, lenient=True)
     pipeline: Pipeline | None = None
     try:
         try:
@@ -103,9 +107,9 @@ def _tell(finding: Finding, path: Path, document: Document, *, lenient: bool) ->
     key = str(path[-1]) if path else ""
     unknown_option = lenient and finding.code == "extra_forbidden" and not is_slip(key, CLAUDE_OPTIONS)
     if finding.severity == "warning" or unknown_option:
-        document.warn(finding.code, path, finding.message, finding.fix)
+        document.warn(finding.code, path, finding.message, finding.fix, word=finding.word)
     else:
-        document.report(finding.code, path, finding.message, finding.expected, finding.fix)
+        document.report(finding.code, path, finding.message, finding.expected, finding.fix, word=finding.word)
 
 
 def _without_unknown_keys(
@@ -168,6 +172,16 @@ def _stand_in(step: JsonValue, index: int) -> JsonValue:
     return {**stand_in, "variables": variables} if isinstance(variables, dict) else stand_in
 
 
+def _report_no_dialect(document: Document) -> None:
+    """The map is of neither dialect."""
+    raw = cast("dict[str, JsonValue]", document.value)
+    fix = 'expected format: {"workflow": {...}}, or `name:` and `steps:` with at least one step'
+    message = "Configuration missing required 'workflow' section"
+    if "name" in raw or "steps" in raw:
+        message = f"there are no steps. {message}"
+    document.report(NO_STEPS, ("steps",), message, "steps, under `workflow:` or at the top", fix)
+
+
 def _report_beside_wrapper(document: Document) -> None:
     for key in cast("dict[str, JsonValue]", document.value):
         if key != "workflow":
@@ -188,7 +202,7 @@ def _kind(value: JsonValue) -> str:
 def to_data(pipeline: Pipeline) -> dict[str, JsonValue]:
     """The definition as the map a person would write: defaults left out, prompt parts as parts."""
     data = pipeline.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    _as_written(data, pipeline.steps)
+    _pipeline_as_written(data, pipeline)
     return data
 
 
@@ -204,15 +218,26 @@ def _holder(written: dict[str, Any], body: Path) -> dict[str, Any]:
     return holder
 
 
-def _as_written(data: dict[str, Any], steps: tuple[BaseStep, ...], key: str = "steps") -> None:
+def _pipeline_as_written(data: dict[str, Any], pipeline: Pipeline) -> None:
+    _as_written(data, pipeline.steps, "steps", pipeline)
+    if pipeline.finally_:
+        _as_written(data, pipeline.finally_, "finally", pipeline)
+
+
+def _as_written(data: dict[str, Any], steps: tuple[BaseStep, ...], key: str, pipeline: Pipeline) -> None:
     for step, written in zip(steps, data[key], strict=True):
+        # What a reader would take to be unsaid, and fill in otherwise.
+        if pipeline.on_error is not None:
+            written["on_error"] = step.on_error
+        if step.on_error == "fail":
+            written.setdefault("retry", step.retry.model_dump(mode="json"))
         for holder in (written, *written.get("parallel_tasks", ()), *_tasks_of(step, written)):
             if "prompt_parts" in holder:
                 holder["prompt"] = holder.pop("prompt_parts")
         for body, inner in step.bodies():
-            _as_written(_holder(written, body), inner, str(body[-1]))
+            _as_written(_holder(written, body), inner, str(body[-1]), pipeline)
         if isinstance(step, PipelineStep) and step.pipeline is not None:
-            _as_written(written["pipeline"], step.pipeline.steps)
+            _pipeline_as_written(written["pipeline"], step.pipeline)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -229,6 +254,9 @@ _Dumper.add_representer(str, _text_representer)
 
 def to_yaml(pipeline: Pipeline) -> str:
     """The definition as YAML of the bare dialect; `load_pipeline(to_yaml(p))` has the content hash of `p`."""
-    return yaml.dump(
-        to_data(pipeline), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=110
-    )
+    return data_to_yaml(to_data(pipeline))
+
+
+def data_to_yaml(data: Mapping[str, JsonValue]) -> str:
+    """The YAML of a map as a person would write it (see `to_data`)."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=110)

@@ -39,6 +39,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert sorted(path.name for path in (directory / "out").iterdir()) == [
         "actors.json",
         "engine.json",
+        "language.json",
         "report.json",
         "startup.json",
     ]
@@ -58,6 +59,8 @@ def test_the_baseline_is_measured_in_the_same_run(report: dict[str, Any]) -> Non
         for figure in ("spawns_per_s", "kb_per_actor", "calls_per_s", "tells_per_s"):
             assert figure in report["actors"][peer]
     assert report["engine"]["bare_asyncio"]["step_us"] > 0
+    for group, figure in (("load_20", "yaml_and_schema"), ("conditions", "python"), ("templates", "jinja")):
+        assert report["language"][group][f"ratio_to_{figure}"] > 0
 
 
 @pytest.mark.timeout(120)

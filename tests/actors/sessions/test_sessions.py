@@ -26,6 +26,7 @@ from actors.sessions import (
 )
 from actors.sessions.history import PastTurn, as_turns, within_bounds
 from actors.sessions.store import FILE_NAME, NewTurn, SessionStore
+from pipelines.context import estimate_tokens
 from pipelines.language import dependencies, load_pipeline
 from tests.support import run
 from tests.tree_for_tests import Play, answer_of, in_tree
@@ -371,3 +372,21 @@ def test_a_run_s_own_session_is_not_shown_to_others(tmp_path: Path) -> None:
         assert await kernel.ref("sessions").call(ListSessions()) == ()
 
     node(tmp_path, Heard(), main)
+
+
+def test_of_a_conversation_only_as_many_turns_go_along_as_there_is_room_for(tmp_path: Path) -> None:
+    heard = Heard()
+    said = "tell me something long about the sea " * 20
+
+    async def main(kernel: Kernel) -> dict[str, Any]:
+        for number in range(4):
+            await spoken(kernel, f"r{number}", one(f"{number} {said}"))
+        return await spoken(kernel, "r9", one("and now").replace("tutor}", "tutor}, context: {max_input_tokens: 500}"))
+
+    result = node(tmp_path, heard, main)
+    facts = result["claude_session_metadata"]
+    assert 0 < facts["history_turns"] < 4
+    assert facts["history_turns"] + facts["history_left_out"] == 4
+    assert heard.histories[-1][0].startswith(str(4 - facts["history_turns"]))
+    assert sum(estimate_tokens(text) for text in heard.histories[-1]) <= 500
+    assert result["metadata"]["context"]["limit"] == 500
