@@ -1,7 +1,7 @@
 """Runs as actors: the dispatcher that lets them in, a PipelineActor for each, a StepActor for each step at work.
 
 events, values, messages, errors   what others see
-voice, workbench                   what the actors of all runs share
+voice, workbench, definition_cache what the actors of all runs share
 dispatcher         lets runs in; its parts: entrance, trees (watched and judged), endings, roll (who lives),
                    lookup, idling (who only waits)
 pipeline_actor     drives one run; its parts: beginning, frames, crew (its StepActors), composites, holding, herald
@@ -9,6 +9,7 @@ step_actor         one step; its parts: deadline, splicing
 recording, closing, restoring, showing   between the runs and the journal
 """
 
+from actors.runs.definition_cache import DefinitionCache, load_known
 from actors.runs.dispatcher import RunDispatcher
 from actors.runs.errors import (
     DrainingError,
@@ -33,6 +34,7 @@ __all__ = [
     "TERMINAL_KINDS",
     "AwaitRun",
     "CancelRun",
+    "DefinitionCache",
     "Drain",
     "DrainingError",
     "GetRun",
@@ -62,4 +64,5 @@ __all__ = [
     "run_name",
     "step_name",
     "steps_name",
+    "load_known",
 ]

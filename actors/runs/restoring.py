@@ -9,8 +9,9 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from actors.journal import RunRecord
+from actors.runs.definition_cache import load_known
 from actors.runs.values import RunOrigin, RunRequest
-from pipelines.language import InvalidPipelineError, load_known, to_yaml
+from pipelines.language import InvalidPipelineError, to_yaml
 
 
 class DefinitionTexts:

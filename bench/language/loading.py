@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from actors.runs import DefinitionCache
 from bench.figures import median
 from bench.language.definitions import definition
-from pipelines.language import DefinitionCache, load_pipeline
+from pipelines.language import load_pipeline
 from pipelines.tooling import pipeline_schema
 
 _YAML: Any = yaml

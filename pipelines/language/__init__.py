@@ -2,7 +2,6 @@
 
 from .checks import CLAUDE_OPTIONS, TRANSFORM_OPERATIONS
 from .conditions import compile_condition, evaluate, evaluate_value
-from .definition_cache import DefinitionCache, load_known
 from .diagnostics import (
     ConditionError,
     Diagnostic,
@@ -15,7 +14,7 @@ from .diagnostics import (
     nearest,
 )
 from .json_text import parse_json
-from .loader import build_pipeline, check_document, data_to_yaml, load_pipeline, place_in, to_data, to_yaml
+from .loader import build_pipeline, check_document, load_pipeline, place_in
 from .outputs import select_outputs, unwrap
 from .parts import (
     ClaudeContinuePart,
@@ -106,6 +105,7 @@ from .steps import (
     moment_of,
 )
 from .templates import compile_template, is_template, render, render_text
+from .writing import data_to_yaml, to_data, to_yaml
 
 __all__ = [
     "ARGUMENTS",
@@ -140,7 +140,6 @@ __all__ = [
     "ContextConfig",
     "ContinueStep",
     "DataTransformStep",
-    "DefinitionCache",
     "DeployStep",
     "Diagnostic",
     "Document",
@@ -205,7 +204,6 @@ __all__ = [
     "is_template",
     "is_version",
     "key_path_text",
-    "load_known",
     "load_pipeline",
     "moment_of",
     "nearest",

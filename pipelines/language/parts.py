@@ -140,8 +140,8 @@ class ContextConfig(Part):
     """What happens when a question is larger than the model's window, or than `max_input_tokens`.
 
     fail: the step fails before anything is asked. truncate: parts are cut, those of the lowest priority first.
-    summarise: they are summed up instead. `count: provider` asks the provider how many tokens it is instead of estimating; `keep`
-    says which end of a part is kept.
+    summarise: they are summed up instead. `count: provider` asks the provider how many tokens it is instead of
+    estimating; `keep` says which end of a part is kept.
     """
 
     on_overflow: Literal["fail", "truncate", "summarise"] = "fail"

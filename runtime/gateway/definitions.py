@@ -11,13 +11,13 @@ from pydantic import JsonValue
 
 from actors.library import EntryFacts, FindPipeline, LinkPipeline
 from actors.providers import PROVIDERS
+from actors.runs import load_known
 from pipelines.language import (
     Document,
     InvalidInputsError,
     InvalidPipelineError,
     Pipeline,
     check_document,
-    load_known,
     read_yaml,
     resolve_inputs,
 )

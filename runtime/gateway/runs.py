@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from actors.killswitch import BoardState, SwitchState
 from actors.providers import PROVIDERS
-from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun
-from pipelines.language import InvalidPipelineError, Pipeline, load_known
+from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun, load_known
+from pipelines.language import InvalidPipelineError, Pipeline
 from pipelines.linking import has_references
 from runtime.gateway.definitions import check_inputs, definition_of, diagnostics, link_definition
 from runtime.gateway.endpoint import Desk, whole_number

@@ -102,4 +102,4 @@ def test_a_missed_target_is_said_in_the_report_and_in_words() -> None:
 def test_a_measurement_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
     done = bench("engnie", cwd=tmp_path)
     assert done.returncode == 2
-    assert "no measurement named engnie; there are actors, engine, startup" in done.stderr
+    assert "no measurement named engnie; there are actors, engine, language, startup" in done.stderr

@@ -16,7 +16,8 @@ from .document import Document, Position
 _MOST_BITS: Final = 1023
 _BOOLEANS: Final = frozenset({"true", "false"})
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9_]")
-_EXPONENT: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
+EXPONENT: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
+"""A number here, and text to YAML 1.1."""
 _TAG: Final = "tag:yaml.org,2002:"
 
 
@@ -124,7 +125,7 @@ def _kind_people_expect(kind: str, text: str, *, plain: bool) -> str:
     """Where YAML 1.1 and its readers part: 1:30 is no sum of seconds, 010 no octal number, 1e3 a number."""
     if kind in {"int", "float"} and (":" in text or _LEADING_ZERO.match(text)):
         return "str"
-    return "float" if kind == "str" and plain and _EXPONENT.fullmatch(text) else kind
+    return "float" if kind == "str" and plain and EXPONENT.fullmatch(text) else kind
 
 
 def _mark(node: yaml.Node) -> Position:

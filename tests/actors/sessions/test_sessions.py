@@ -32,7 +32,7 @@ from tests.support import run
 from tests.tree_for_tests import Play, answer_of, in_tree
 
 KEYS = {"anthropic": True, "gemini": True, "offline": True}
-TUTOR = "{name: %s, type: claude_session, prompt: '%s', on_error: fail, session_config: {session_name: tutor%s}}"
+TUTOR = "{name: %s, type: claude_session, prompt: '%s', on_error: retry, session_config: {session_name: tutor%s}}"
 
 
 def one(prompt: str = "hello", more: str = "", name: str = "ask") -> str:
@@ -159,7 +159,7 @@ def test_different_sessions_do_not_wait_for_each_other(tmp_path: Path) -> None:
 
 def test_a_session_without_a_name_of_its_own_ends_with_its_run(tmp_path: Path) -> None:
     heard = Heard()
-    text = "name: p\nsteps:\n  - {name: ask, type: claude_session, prompt: hello, on_error: fail}\n"
+    text = "name: p\nsteps:\n  - {name: ask, type: claude_session, prompt: hello, on_error: retry}\n"
 
     async def main(kernel: Kernel) -> Any:
         await spoken(kernel, "r1", text)
@@ -240,7 +240,7 @@ def test_a_failed_turn_leaves_no_trace_in_the_session(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_fails_the_turn_with_its_name(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"this is not a database, whatever its name says" * 100)
-    text = one().replace("on_error: fail", "on_error: fail, retry: 1")
+    text = one().replace("on_error: retry", "on_error: fail")
 
     async def main(kernel: Kernel) -> Any:
         await submit(kernel, "r1", text)

@@ -11,8 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection
 
-from .loader import load_pipeline
-from .pipeline import Pipeline
+from pipelines.language import Pipeline, load_pipeline
 
 _Key = tuple[bytes, frozenset[str] | None]
 

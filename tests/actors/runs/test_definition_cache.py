@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from pipelines.language import DefinitionCache, InvalidPipelineError, Pipeline
+from actors.runs import DefinitionCache
+from pipelines.language import InvalidPipelineError, Pipeline
 
 
 def text(name: str, more: str = "") -> str:
