@@ -60,9 +60,9 @@ __all__ = [
     "SubmitRun",
     "TooManyRunsError",
     "Workbench",
+    "load_known",
     "pipeline_name",
     "run_name",
     "step_name",
     "steps_name",
-    "load_known",
 ]
