@@ -77,6 +77,10 @@ class NodeClient:
         """POST of a JSON object; the decoded JSON answer. Errors as in `get`."""
         return self._json("POST", path, body=body, timeout_s=timeout_s)
 
+    def put(self, path: str, body: Mapping[str, object]) -> Any:
+        """PUT of a JSON object; the decoded JSON answer. Errors as in `get`."""
+        return self._json("PUT", path, body=body)
+
     def delete(self, path: str) -> Any:
         """DELETE; the decoded JSON answer. Errors as in `get`."""
         return self._json("DELETE", path)
@@ -108,6 +112,18 @@ class NodeClient:
                     answer.read()
                     raise _failure(answer)
                 yield from answer.iter_lines()
+        except httpx.TransportError as error:
+            raise NodeUnreachableError(self.socket_path, _reason(error)) from error
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """The bytes of a streamed answer as they come. Errors as in `get`, also when it breaks off."""
+        httpx = self._httpx
+        try:
+            with self._client.stream("GET", path) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise _failure(answer)
+                yield from answer.iter_bytes()
         except httpx.TransportError as error:
             raise NodeUnreachableError(self.socket_path, _reason(error)) from error
 

@@ -10,13 +10,16 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 from actors.journal import SqliteFile
 from actors.kernel import ActorRef, ChildSpec, Kernel, LoopWatchdog, RestartLog
 from actors.killswitch import KillView, TriggerSwitch
-from actors.providers import PROVIDERS, PriceList, ProviderOptions, provider_children
+from actors.providers import PROVIDERS, PriceList, ProviderOptions, Usage, provider_children
 from actors.runs import Drain
+from actors.steps import PriceOf
 from runtime.gateway import SocketServer
 from runtime.log_events import log_lifecycle
 from runtime.metrics import MetricsAddress, MetricsServer, NodeMetrics
@@ -152,7 +155,11 @@ class Node:
         settings = self.settings
         return NodeParts(
             state_dir=settings.state_dir,
-            journal=SqliteFile(settings.state_dir / "journal.sqlite3", settings.journal.synchronous),
+            journal=SqliteFile(
+                settings.state_dir / "journal.sqlite3",
+                settings.journal.synchronous,
+                large_bytes=settings.journal.large_bytes,
+            ),
             kill_view=self.kill_view,
             by_name=self.kernel.ref,
             providers={name: self._provider(name) for name in PROVIDERS},
@@ -161,6 +168,7 @@ class Node:
             max_live_runs=settings.limits.concurrent_runs,
             watchdog=ChildSpec(id="loop_watchdog", actor_class=LoopWatchdog, name="loop_watchdog"),
             gateway=self._gateway(),
+            price_of=self._prices(),
         )
 
     def _usable_providers(self) -> tuple[str, ...]:
@@ -169,6 +177,24 @@ class Node:
             for name, entry in PROVIDERS.items()
             if not entry.needs_key or getattr(self.settings.providers, name).api_key() is not None
         )
+
+    def _prices(self) -> PriceOf:
+        """What calls cost by the shipped price list, a provider's own model where none is named."""
+
+        @cache
+        def prices() -> PriceList:
+            return PriceList.from_yaml(shipped_text("models.yaml"))
+
+        def price_of(provider: str, model: str | None, input_tokens: int, output_tokens: int) -> Decimal | None:
+            entry = PROVIDERS.get(provider)
+            if entry is None:
+                return None
+            if not entry.language_model:
+                return Decimal(0)
+            asked = model or getattr(self.settings.providers, provider).model or entry.default_model
+            return prices().cost_usd(asked, Usage(input_tokens, output_tokens), self.kernel.clock.wall())
+
+        return price_of
 
     def _provider(self, name: str) -> tuple[ChildSpec, ...]:
         prices = PriceList.from_yaml(shipped_text("models.yaml"))

@@ -3,8 +3,9 @@
 node (rest_for_one: a floor that fails takes those that stand on it along, never those below)
 ├─ foundation (one_for_all)    journal · kill_board · loop_watchdog
 ├─ providers (one_for_one)     provider.<name>.supervisor: its connections and its pool
-├─ memory_desk (one_for_one)   memory · sessions
+├─ memory_desk (one_for_one)   memory · sessions · library
 ├─ runs_desk (rest_for_one)    pipelines (dynamic: one small tree per run) · runs
+├─ approvals_desk (one_for_one)  approvals
 ├─ recovery (one_for_one)      fallback
 ├─ evolution_desk (rest_for_one)  evolution (dynamic: one chamber's tree each) · breeding
 └─ gateway (rest_for_one)      metrics_server · socket_server
@@ -17,14 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.approvals import ApprovalDesk
 from actors.evolution import BreedingDesk
 from actors.journal import Journal, JournalPlace
 from actors.kernel import ActorRef, ChildSpec
 from actors.killswitch import KillBoard, KillView
+from actors.library import Library
 from actors.memory import PatternDatabase
 from actors.recovery import EmergentFallbackActor
 from actors.runs import PipelineActor, RunDispatcher, RunRequest, Workbench
 from actors.sessions import SessionDesk
+from actors.steps import PriceOf, unknown_price
 from actors.steps.asking import result_of
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.evolution_tree import chamber_tree
@@ -42,7 +46,7 @@ class NodeParts:
     """What the runtime puts into the tree.
 
     `providers` maps provider name to its children's specs; `usable_providers` tells which of them can answer now
-    (have a key or need none). `by_name` is the kernel's `ref`.
+    (have a key or need none). `by_name` is the kernel's `ref`. `price_of` prices calls of runs with a `max_cost_usd`.
     """
 
     state_dir: Path
@@ -55,6 +59,7 @@ class NodeParts:
     max_live_runs: int
     watchdog: ChildSpec
     gateway: tuple[ChildSpec, ...]
+    price_of: PriceOf = unknown_price
 
 
 def supervisor(child_id: str, children: tuple[ChildSpec, ...], strategy: Strategy, **options: Any) -> ChildSpec:
@@ -94,6 +99,7 @@ def node_tree(parts: NodeParts) -> tuple[ChildSpec, ...]:
         ),
         supervisor("memory_desk", _memory(parts), "one_for_one"),
         supervisor("runs_desk", _runs(parts), "rest_for_one"),
+        supervisor("approvals_desk", _approvals(), "one_for_one"),
         supervisor("recovery", _recovery(parts), "one_for_one"),
         supervisor("evolution_desk", _evolution(parts), "rest_for_one"),
         supervisor("gateway", parts.gateway, "rest_for_one"),
@@ -112,11 +118,12 @@ def _memory(parts: NodeParts) -> tuple[ChildSpec, ...]:
     return (
         ChildSpec(id="memory", actor_class=PatternDatabase, args=(parts.state_dir,), name="memory"),
         ChildSpec(id="sessions", actor_class=SessionDesk, args=(parts.state_dir, result_of), name="sessions"),
+        ChildSpec(id="library", actor_class=Library, args=(parts.state_dir,), name="library"),
     )
 
 
 def _runs(parts: NodeParts) -> tuple[ChildSpec, ...]:
-    bench = Workbench(kill_view=parts.kill_view, routes=parts.routes)
+    bench = Workbench(kill_view=parts.kill_view, routes=parts.routes, price_of=parts.price_of)
 
     def run_child_spec(request: RunRequest) -> ChildSpec:
         return run_tree(request.run_id, PipelineActor, (request, bench))
@@ -131,6 +138,12 @@ def _runs(parts: NodeParts) -> tuple[ChildSpec, ...]:
             name="runs",
         ),
     )
+
+
+def _approvals() -> tuple[ChildSpec, ...]:
+    # Not in the foundation, whose one_for_all would take the journal along, nor above the runs: these do not need it
+    # to live. Steps that wait notice its end, look into the journal and ask again.
+    return (ChildSpec(id="approvals", actor_class=ApprovalDesk, name="approvals"),)
 
 
 def _recovery(parts: NodeParts) -> tuple[ChildSpec, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from actors.providers import (
     connection_name,
     pool_name,
 )
+from pipelines.context import Window
 
 NAME = "scripted"
 ROUTES = {"claude": NAME, "gemini": NAME}
@@ -33,6 +34,9 @@ class ScriptedProvider:
     requests: list[Request] = field(default_factory=list[Request])
     failures: dict[str, list[ProviderError]] = field(default_factory=dict[str, list[ProviderError]])
     gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
+    counted: list[Request] = field(default_factory=list[Request])
+    counter: Callable[[Request], int] = field(default=lambda request: len(request.prompt))
+    window: Window = field(default_factory=Window)
     active: int = 0
     most_active: int = 0
 
@@ -63,8 +67,17 @@ class ScriptedProvider:
     async def stream(self, request: Request) -> AsyncGenerator[str, None]:
         yield (await self.complete(request)).text
 
+    async def count_tokens(self, request: Request) -> int:
+        """A token for each character of the prompt, or what `counter` says."""
+        self.counted.append(request)
+        return self.counter(request)
+
     async def aclose(self) -> None:
         return None
+
+    def window_of(self, model: str | None) -> Window:
+        """The same for every model."""
+        return self.window
 
     def children(self) -> tuple[ChildSpec, ...]:
         """The provider's connection and pool, as the node has them for every provider."""
@@ -80,6 +93,7 @@ class ScriptedProvider:
                 id=pool_name(NAME),
                 actor_class=ProviderPool,
                 args=(NAME, (connection,), _IN_FLIGHT),
+                kwargs={"window_of": self.window_of},
                 name=pool_name(NAME),
             ),
         )

@@ -55,6 +55,9 @@ class PlayedProvider:
     async def stream(self, request: Request) -> AsyncGenerator[str, None]:
         yield (await self.complete(request)).text
 
+    async def count_tokens(self, request: Request) -> int:
+        return len(request.prompt)
+
     async def aclose(self) -> None:
         """Holds nothing."""
 

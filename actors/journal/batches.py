@@ -58,6 +58,8 @@ def _chunks(group: list[Prepared]) -> Iterator[list[Prepared]]:
 def _write(
     connection: sqlite3.Connection, kind: type[OpenRun | RecordStep | CloseRun], chunk: list[Prepared]
 ) -> list[Answer]:
+    if any(ready.large is not None for ready in chunk):
+        return [rows.write(connection, ready) for ready in chunk]
     if kind is CloseRun:
         return [_close(connection, ready) for ready in chunk]
     try:

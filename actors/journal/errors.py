@@ -6,6 +6,7 @@
     ├── JournalBusyError         too many records wait for a commit already
     ├── UnknownRunError          a step or an end for a run that was never opened
     ├── NotJsonError             a value that JSON cannot carry
+    ├── ResultLostError          a large value that was kept cannot be read back
     └── IdempotencyConflictError one idempotency key, two different requests
 
 A record whose write ended in one of these is not recorded and was never acknowledged.
@@ -64,6 +65,12 @@ class NotJsonError(JournalError):
     code = "not_json"
 
 
+class ResultLostError(JournalError):
+    """A large value is missing from the journal, or does not hold what was written. The rest of it is usable."""
+
+    code = "result_lost"
+
+
 class IdempotencyConflictError(JournalError):
     """The idempotency key belongs to a run with another definition or other inputs."""
 
@@ -73,6 +80,14 @@ class IdempotencyConflictError(JournalError):
 def unknown_run(run_id: str) -> UnknownRunError:
     """The refusal of a record for a run that this journal does not know."""
     return UnknownRunError(f"no run {run_id!r} was opened in this journal")
+
+
+def lost(what: str, sha256: str, size_bytes: int, why: str) -> ResultLostError:
+    """The refusal to give a large value that is not what it was; `what` names it."""
+    return ResultLostError(
+        f"{what} ({size_bytes} bytes, sha256 {sha256[:12]}) {why}",
+        fix="restore the journal from a backup, or submit the run again",
+    )
 
 
 def conflict(key: str | None, run_id: str) -> IdempotencyConflictError:

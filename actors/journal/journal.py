@@ -25,7 +25,8 @@ from actors.kernel import Actor, ActorRef, CallTimeout, Reply
 
 
 class Journal(Actor):
-    """Answers `OpenRun`, `RecordStep`, `CloseRun`, `LoadRun`, `UnfinishedRuns`, `ListRuns`.
+    """Answers `OpenRun`, `RecordStep`, `CloseRun`, `LoadRun`, `ReadText`, `UnfinishedRuns`,
+    `ListRuns`.
 
     A store that blocks gets a thread (`StoreWriter`); one that does not is written in the handler itself.
     `max_waiting` bounds the records that wait for a commit, `max_batch` those of one transaction;

@@ -6,6 +6,7 @@ as they are, without a JSON round trip, because the write path must stay in the 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,10 +15,12 @@ from typing import assert_never
 from pydantic import JsonValue
 
 from actors.journal.errors import JournalError, conflict, unknown_run
+from actors.journal.json_text import as_json
 from actors.journal.records import (
     FINAL_STATUSES,
     RUNNING,
     CloseRun,
+    KeptText,
     OpenRun,
     RecordStep,
     RunRecord,
@@ -25,6 +28,7 @@ from actors.journal.records import (
     StepRecord,
     Write,
     WriteReply,
+    is_same_definition,
 )
 
 
@@ -37,7 +41,7 @@ class _Run:
     closed_at: float | None = None
     steps: dict[str, StepRecord] = field(default_factory=dict[str, StepRecord])
 
-    def record(self) -> RunRecord:
+    def record(self, under: str = "") -> RunRecord:
         opened = self.opened
         return RunRecord(
             run_id=opened.run_id,
@@ -47,7 +51,7 @@ class _Run:
             inputs=opened.inputs,
             meta=opened.meta,
             status=self.status,
-            steps=dict(self.steps),
+            steps={key: step for key, step in self.steps.items() if key.startswith(under)},
             outcome=self.outcome,
             idempotency_key=opened.idempotency_key,
             opened_at=self.opened_at,
@@ -110,9 +114,17 @@ class MemoryStore:
             case _:
                 assert_never(write)
 
-    def load(self, run_id: str) -> RunRecord | None:
+    def load(self, run_id: str, *, whole: bool = True, under: str = "") -> RunRecord | None:
+        """Nothing is kept apart here, so everything is always whole."""
         run = self._runs.get(run_id)
-        return None if run is None else run.record()
+        return None if run is None else run.record(under)
+
+    def kept_text(self, run_id: str, step: str | None, at: int, length: int) -> KeptText | None:
+        run = self._runs.get(run_id)
+        if run is None or (step is not None and step not in run.steps):
+            return None
+        text = as_json(run.outcome if step is None else run.steps[step].result).encode("ascii")
+        return KeptText(len(text), hashlib.sha256(text).hexdigest(), text[at : at + length])
 
     def unfinished(self) -> tuple[RunRecord, ...]:
         return tuple(run.record() for run in self._runs.values() if run.status not in FINAL_STATUSES)
@@ -130,7 +142,7 @@ class MemoryStore:
         key = write.idempotency_key
         if key is not None and (known := self._run_of_key.get(key)) is not None:
             first = self._runs[known].opened
-            if write.definition_hash != first.definition_hash or write.inputs != first.inputs:
+            if not is_same_definition(write, first.definition_hash, first.meta) or write.inputs != first.inputs:
                 raise conflict(key, known)
             return known, False
         if write.run_id in self._runs:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from actors.journal.large import Stored
+
 FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 """A run with one of these is finished and keeps it; any other ("running", "paused") may be replaced."""
 
@@ -30,6 +32,13 @@ class OpenRun:
     inputs: Mapping[str, JsonValue]
     meta: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     idempotency_key: str | None = None
+
+
+def is_same_definition(asked: OpenRun, definition_hash: str, meta: Mapping[str, JsonValue]) -> bool:
+    """Whether a run that is there was opened for the definition that is `asked` for now. `meta.asked_hash`, where there
+    is one, is that of the definition before its references were resolved: these may lead elsewhere by now."""
+    wanted = asked.meta.get("asked_hash")
+    return definition_hash == asked.definition_hash or (wanted is not None and wanted == meta.get("asked_hash"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,9 @@ class CloseRun:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """One recorded step; `at` is Unix time in seconds."""
+    """One recorded step; `at` is Unix time in seconds. `stored` says that its result is kept apart because it is large;
+    such a `result` is whole, or a `LostResult` when it cannot be read. Asked for without large values, it has the small
+    fields of a map, and is None else."""
 
     run_id: str
     step: str
@@ -64,11 +75,13 @@ class StepRecord:
     status: str
     result: JsonValue
     at: float
+    stored: Stored | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run with all its recorded steps, by step path, in the order they were recorded."""
+    """One run with its recorded steps, by step path, in the order they were recorded. `outcome` is like a step's
+    `result`, with its `outcome_stored`."""
 
     run_id: str
     pipeline_name: str
@@ -82,6 +95,7 @@ class RunRecord:
     idempotency_key: str | None = None
     opened_at: float = 0.0
     closed_at: float | None = None
+    outcome_stored: Stored | None = None
 
     @property
     def finished(self) -> bool:
@@ -100,6 +114,15 @@ class RunSummary:
     opened_at: float
     closed_at: float | None
     recorded_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptText:
+    """JSON that the journal keeps, checked against its hash: of which length, and the part of it that was asked for."""
+
+    size_bytes: int
+    sha256: str
+    part: bytes
 
 
 Write = OpenRun | RecordStep | CloseRun

@@ -1,11 +1,8 @@
-"""Records to rows and back: the SQL of the journal.
-
-JSON text is kept ASCII-escaped so that any text a model returns, lone surrogates included, comes back as it
-was.
-"""
+"""Records to rows and back: the SQL of the journal."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from dataclasses import dataclass
@@ -13,11 +10,15 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from actors.journal.errors import JournalError, NotJsonError, conflict, unknown_run
+from actors.journal import blobs
+from actors.journal.errors import JournalError, NotJsonError, ResultLostError, conflict, unknown_run
+from actors.journal.json_text import as_json
+from actors.journal.large import LARGE_BYTES, Large, Stored, parted
 from actors.journal.records import (
     FINAL_STATUSES,
     RUNNING,
     CloseRun,
+    KeptText,
     OpenRun,
     RecordStep,
     RunRecord,
@@ -25,12 +26,11 @@ from actors.journal.records import (
     StepRecord,
     Write,
     WriteReply,
+    is_same_definition,
 )
 
 MAX_TEXT = 900_000_000
 """SQLite keeps rows of up to 1,000,000,000 bytes; refuse before it does."""
-
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +40,28 @@ class Prepared:
     write: Write
     texts: tuple[str, ...]
     at: float
+    large: Large | None = None
+
+    @property
+    def note(self) -> tuple[str | None, str | None]:
+        """What a row says of the value that is kept apart: its hash, and all that is known of it."""
+        if self.large is None:
+            return None, None
+        return self.large.stored.sha256, as_json(self.large.stored.facts())
 
 
-def prepared(write: Write, at: float) -> Prepared | JournalError:
+def prepared(write: Write, at: float, large_bytes: int = LARGE_BYTES) -> Prepared | JournalError:
     """The write ready for a transaction, or the `NotJsonError` that refuses it.
 
     Whatever SQLite would choke on is refused here, so that one bad record cannot fail its whole batch.
     """
+    large: Large | None = None
     try:
         match write:
             case RecordStep():
                 names = (write.run_id, write.step, write.status)
-                texts = (_json(write.result),)
+                texts = (as_json(write.result),)
+                large = parted(write.result, texts[0], large_bytes)
             case OpenRun():
                 names = (
                     write.run_id,
@@ -59,20 +69,25 @@ def prepared(write: Write, at: float) -> Prepared | JournalError:
                     write.definition_hash,
                     write.idempotency_key or "",
                 )
-                texts = (_json(write.definition), _json(dict(write.inputs)), _json(dict(write.meta)))
+                texts = (as_json(write.definition), as_json(dict(write.inputs)), as_json(dict(write.meta)))
             case CloseRun():
                 names = (write.run_id, write.status)
-                texts = (_json(write.outcome),)
+                texts = (as_json(write.outcome),)
+                large = parted(write.outcome, texts[0], large_bytes)
         for name in names:
             name.encode()
         if sum(map(len, texts)) > MAX_TEXT:
             raise ValueError(f"larger than {MAX_TEXT} bytes; write large results to a file")
+    except ResultLostError as lost:
+        return lost
     except (TypeError, ValueError, RecursionError) as error:
         return NotJsonError(
             f"a value of run {write.run_id!r} cannot be kept as JSON ({error})",
             fix="return plain JSON values (text, number, true/false, null, list, object) from the step",
         )
-    return Prepared(write, texts, at)
+    if large is not None:
+        texts = (large.summary,)
+    return Prepared(write, texts, at, large)
 
 
 def write(connection: sqlite3.Connection, ready: Prepared) -> WriteReply | JournalError:
@@ -86,11 +101,14 @@ def write(connection: sqlite3.Connection, ready: Prepared) -> WriteReply | Journ
             return _close_run(connection, end, ready)
 
 
-def runs(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> tuple[RunRecord, ...]:
-    """The runs that fit `where` (SQL of ours, never text from outside), oldest first, with their steps."""
+def runs(
+    connection: sqlite3.Connection, where: str, values: tuple[Any, ...], *, whole: bool = True, under: str = ""
+) -> tuple[RunRecord, ...]:
+    """The runs that fit `where` (SQL of ours, never text from outside), oldest first, with their steps whose paths
+    begin with `under`. Not `whole`: of large values only the small fields."""
     found = connection.execute(
         "SELECT run_id, pipeline_name, definition, definition_hash, inputs, meta, status, outcome,"
-        f" idempotency_key, opened_at, closed_at FROM runs WHERE {where} ORDER BY seq",
+        f" idempotency_key, opened_at, closed_at, stored FROM runs WHERE {where} ORDER BY seq",
         values,
     ).fetchall()
     return tuple(
@@ -102,11 +120,12 @@ def runs(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) ->
             inputs=json.loads(row[4]),
             meta=json.loads(row[5]),
             status=row[6],
-            steps=_steps(connection, row[0]),
-            outcome=json.loads(row[7]),
+            steps=_steps(connection, row[0], whole, under),
+            outcome=_value(connection, row[7], _stored(row[11]), whole, f"the outcome of run {row[0]!r}"),
             idempotency_key=row[8],
             opened_at=row[9],
             closed_at=row[10],
+            outcome_stored=_stored(row[11]),
         )
         for row in found
     )
@@ -123,38 +142,90 @@ def summaries(connection: sqlite3.Connection, limit: int) -> tuple[RunSummary, .
     return tuple(RunSummary(*row) for row in found)
 
 
-def _steps(connection: sqlite3.Connection, run_id: str) -> dict[str, StepRecord]:
+def kept_text(connection: sqlite3.Connection, run_id: str, step: str | None, at: int, length: int) -> KeptText | None:
+    """`length` bytes from `at` of a step's result as JSON, or (None) of the run's outcome; None when there is none.
+
+    The part at 0 comes only if the whole is what was written. Raises `ResultLostError`.
+    """
+    where = "run_id = ?" if step is None else "run_id = ? AND step = ?"
+    column, table = ("outcome", "runs") if step is None else ("result", "steps")
+    values = (run_id,) if step is None else (run_id, step)
+    row = connection.execute(f"SELECT {column}, stored FROM {table} WHERE {where}", values).fetchone()
+    if row is None:
+        return None
+    stored = _stored(row[1])
+    if stored is None:
+        text = row[0].encode()
+        return KeptText(len(text), hashlib.sha256(text).hexdigest(), text[at : at + length])
+    what = f"the outcome of run {run_id!r}" if step is None else _what(run_id, step)
+    return KeptText(stored.size_bytes, stored.sha256, blobs.part(connection, stored, at, length, what))
+
+
+def _steps(connection: sqlite3.Connection, run_id: str, whole: bool, under: str) -> dict[str, StepRecord]:
     found = connection.execute(
-        "SELECT step, attempt, status, result, at FROM steps WHERE run_id = ? ORDER BY seq", (run_id,)
+        "SELECT step, attempt, status, result, at, stored FROM steps"
+        " WHERE run_id = ? AND substr(step, 1, ?) = ? ORDER BY seq",
+        (run_id, len(under), under),
     )
-    return {row[0]: StepRecord(run_id, row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in found}
+    return {row[0]: _step_record(connection, run_id, row[0], row[1:], whole) for row in found.fetchall()}
+
+
+def _step_record(
+    connection: sqlite3.Connection, run_id: str, step: str, row: tuple[Any, ...], whole: bool = True
+) -> StepRecord:
+    attempt, status, result, at, note = row
+    stored = _stored(note)
+    value = _value(connection, result, stored, whole, _what(run_id, step))
+    return StepRecord(run_id, step, attempt, status, value, at, stored)
+
+
+def _value(connection: sqlite3.Connection, text: str, stored: Stored | None, whole: bool, what: str) -> JsonValue:
+    if stored is None:
+        return json.loads(text)
+    if whole:
+        return blobs.value(connection, stored, text, what)
+    known = json.loads(text)
+    return None if known is None else known["fields"]
+
+
+def _stored(note: str | None) -> Stored | None:
+    return None if note is None else Stored.of_facts(json.loads(note))
+
+
+def _what(run_id: str, step: str) -> str:
+    return f"the result of step {step!r} of run {run_id!r}"
 
 
 def _record_step(connection: sqlite3.Connection, step: RecordStep, ready: Prepared) -> WriteReply | JournalError:
     known = connection.execute(
-        "SELECT attempt, status, result, at FROM steps WHERE run_id = ? AND step = ?",
+        "SELECT attempt, status, result, at, stored FROM steps WHERE run_id = ? AND step = ?",
         (step.run_id, step.step),
     ).fetchone()
     if known is not None:
-        return StepRecord(step.run_id, step.step, known[0], known[1], json.loads(known[2]), known[3])
+        return _step_record(connection, step.run_id, step.step, known)
     if _status(connection, step.run_id) is None:
         return unknown_run(step.run_id)
+    large = ready.large
+    if large is not None:
+        blobs.keep(connection, large)
     connection.execute(
-        "INSERT INTO steps (run_id, step, attempt, status, result, at) VALUES (?, ?, ?, ?, ?, ?)",
-        (step.run_id, step.step, step.attempt, step.status, ready.texts[0], ready.at),
+        "INSERT INTO steps (run_id, step, attempt, status, result, at, blob, stored) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (step.run_id, step.step, step.attempt, step.status, ready.texts[0], ready.at, *ready.note),
     )
-    return StepRecord(step.run_id, step.step, step.attempt, step.status, step.result, ready.at)
+    stored = None if large is None else large.stored
+    return StepRecord(step.run_id, step.step, step.attempt, step.status, step.result, ready.at, stored)
 
 
 def _open_run(connection: sqlite3.Connection, run: OpenRun, ready: Prepared) -> WriteReply | JournalError:
     definition, inputs, meta = ready.texts
     if run.idempotency_key is not None:
         known = connection.execute(
-            "SELECT run_id, definition_hash, inputs FROM runs WHERE idempotency_key = ?",
+            "SELECT run_id, definition_hash, inputs, meta FROM runs WHERE idempotency_key = ?",
             (run.idempotency_key,),
         ).fetchone()
         if known is not None:
-            if known[1] != run.definition_hash or json.loads(known[2]) != json.loads(inputs):
+            same = is_same_definition(run, known[1], json.loads(known[3]))
+            if not same or json.loads(known[2]) != json.loads(inputs):
                 return conflict(run.idempotency_key, known[0])
             return known[0], False
     if _status(connection, run.run_id) is not None:
@@ -184,9 +255,11 @@ def _close_run(connection: sqlite3.Connection, end: CloseRun, ready: Prepared) -
     if status in FINAL_STATUSES:
         return status
     final = end.status in FINAL_STATUSES
+    if ready.large is not None:
+        blobs.keep(connection, ready.large)
     connection.execute(
-        "UPDATE runs SET status = ?, outcome = ?, finished = ?, closed_at = ? WHERE run_id = ?",
-        (end.status, ready.texts[0], int(final), ready.at if final else None, end.run_id),
+        "UPDATE runs SET status = ?, outcome = ?, finished = ?, closed_at = ?, blob = ?, stored = ? WHERE run_id = ?",
+        (end.status, ready.texts[0], int(final), ready.at if final else None, *ready.note, end.run_id),
     )
     return end.status
 
@@ -194,7 +267,3 @@ def _close_run(connection: sqlite3.Connection, end: CloseRun, ready: Prepared) -
 def _status(connection: sqlite3.Connection, run_id: str) -> str | None:
     row = connection.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
     return None if row is None else row[0]
-
-
-def _json(value: JsonValue) -> str:
-    return _ENCODER.encode(value)

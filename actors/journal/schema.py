@@ -40,6 +40,40 @@ MIGRATIONS: tuple[str, ...] = (
         UNIQUE (run_id, step)
     ) STRICT;
     """,
+    # A large value is kept once, by its hash; a row that has one holds what is known of it and a summary. It goes with
+    # the last row that names it, whoever deletes that, and a run's rows go with the run.
+    """
+    CREATE TABLE blobs (
+        seq    INTEGER PRIMARY KEY,
+        sha256 TEXT NOT NULL UNIQUE,
+        body   BLOB NOT NULL
+    ) STRICT;
+    ALTER TABLE steps ADD COLUMN blob TEXT;
+    ALTER TABLE steps ADD COLUMN stored TEXT;
+    ALTER TABLE runs ADD COLUMN blob TEXT;
+    ALTER TABLE runs ADD COLUMN stored TEXT;
+    CREATE INDEX steps_with_blob ON steps (blob) WHERE blob IS NOT NULL;
+    CREATE INDEX runs_with_blob ON runs (blob) WHERE blob IS NOT NULL;
+    CREATE TRIGGER steps_go_with_their_run BEFORE DELETE ON runs BEGIN
+        DELETE FROM steps WHERE run_id = OLD.run_id;
+    END;
+    CREATE TRIGGER blob_of_a_deleted_step AFTER DELETE ON steps WHEN OLD.blob IS NOT NULL BEGIN
+        DELETE FROM blobs WHERE sha256 = OLD.blob
+            AND NOT EXISTS (SELECT 1 FROM steps WHERE blob = OLD.blob)
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE blob = OLD.blob);
+    END;
+    CREATE TRIGGER blob_of_a_deleted_run AFTER DELETE ON runs WHEN OLD.blob IS NOT NULL BEGIN
+        DELETE FROM blobs WHERE sha256 = OLD.blob
+            AND NOT EXISTS (SELECT 1 FROM steps WHERE blob = OLD.blob)
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE blob = OLD.blob);
+    END;
+    CREATE TRIGGER blob_of_a_replaced_outcome AFTER UPDATE OF blob ON runs
+        WHEN OLD.blob IS NOT NULL AND OLD.blob IS NOT NEW.blob BEGIN
+        DELETE FROM blobs WHERE sha256 = OLD.blob
+            AND NOT EXISTS (SELECT 1 FROM steps WHERE blob = OLD.blob)
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE blob = OLD.blob);
+    END;
+    """,
 )
 
 HIGHEST_PLAUSIBLE = 100_000  # beyond it no newer evopipe wrote the number, but damage did

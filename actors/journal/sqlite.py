@@ -23,7 +23,8 @@ from actors.journal import rows
 from actors.journal.batches import write_all
 from actors.journal.errors import JournalError, JournalUnavailableError
 from actors.journal.failures import explain
-from actors.journal.records import RunRecord, RunSummary, Write, WriteReply
+from actors.journal.large import LARGE_BYTES
+from actors.journal.records import KeptText, RunRecord, RunSummary, Write, WriteReply
 from actors.journal.schema import migrate
 from actors.journal.soundness import look_over
 
@@ -36,11 +37,12 @@ _NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})
 @dataclass(frozen=True, slots=True)
 class SqliteFile:
     """A `JournalPlace`: the file, its durability and, if wanted, a cap on the database's size in bytes
-    (beyond it writes fail as on a full disk)."""
+    (beyond it writes fail as on a full disk). Values whose JSON is longer than `large_bytes` are kept apart."""
 
     path: str | Path
     synchronous: Literal["normal", "full"] = "normal"
     max_bytes: int | None = None
+    large_bytes: int = LARGE_BYTES
 
     @property
     def blocking(self) -> bool:
@@ -69,7 +71,7 @@ class SqliteStore:
             connection.close()
 
     def commit(self, writes: Sequence[Write], at: float) -> list[WriteReply | JournalError]:
-        prepared = [rows.prepared(write, at) for write in writes]
+        prepared = [rows.prepared(write, at, self._place.large_bytes) for write in writes]
         try:
             connection = self._opened()
             connection.execute("BEGIN IMMEDIATE")
@@ -80,12 +82,15 @@ class SqliteStore:
             raise explain(error, self._path) from error
         return replies
 
-    def load(self, run_id: str) -> RunRecord | None:
-        found = self._read(lambda connection: rows.runs(connection, "run_id = ?", (run_id,)))
+    def load(self, run_id: str, *, whole: bool = True, under: str = "") -> RunRecord | None:
+        found = self._read(lambda connection: rows.runs(connection, "run_id = ?", (run_id,), whole=whole, under=under))
         return found[0] if found else None
 
+    def kept_text(self, run_id: str, step: str | None, at: int, length: int) -> KeptText | None:
+        return self._read(lambda connection: rows.kept_text(connection, run_id, step, at, length))
+
     def unfinished(self) -> tuple[RunRecord, ...]:
-        return self._read(lambda connection: rows.runs(connection, "finished = 0", ()))
+        return self._read(lambda connection: rows.runs(connection, "finished = 0", (), whole=False))
 
     def recent(self, limit: int) -> tuple[RunSummary, ...]:
         return self._read(lambda connection: rows.summaries(connection, max(limit, 0)))
@@ -97,6 +102,9 @@ class SqliteStore:
             connection.execute("BEGIN")
             found = query(connection)
             connection.execute("COMMIT")
+        except JournalError:
+            self._abandon()
+            raise
         except sqlite3.Error as error:
             self._abandon()
             raise explain(error, self._path) from error

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from actors.journal.errors import JournalError
-from actors.journal.records import RunRecord, RunSummary, Write, WriteReply
+from actors.journal.records import KeptText, RunRecord, RunSummary, Write, WriteReply
 
 
 class JournalStore(Protocol):
@@ -25,12 +25,18 @@ class JournalStore(Protocol):
         """
         ...
 
-    def load(self, run_id: str) -> RunRecord | None:
-        """The run with its steps, or None."""
+    def load(self, run_id: str, *, whole: bool = True, under: str = "") -> RunRecord | None:
+        """The run with those of its steps whose paths begin with `under`, or None. A large value that cannot be read
+        back is a `LostResult`; not `whole`, only the small fields of large values are there."""
+        ...
+
+    def kept_text(self, run_id: str, step: str | None, at: int, length: int) -> KeptText | None:
+        """`length` bytes, from `at`, of the JSON of a step's result, or (None) of the run's outcome; None when there is
+        none. `ResultLostError` when that is not what was written, `JournalUnavailableError` as everywhere."""
         ...
 
     def unfinished(self) -> tuple[RunRecord, ...]:
-        """Every run whose status is not final, oldest first."""
+        """Every run whose status is not final, oldest first, large values left out."""
         ...
 
     def recent(self, limit: int) -> tuple[RunSummary, ...]:

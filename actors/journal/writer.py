@@ -16,9 +16,23 @@ from actors.kernel import BlockingActor
 
 @dataclass(frozen=True, slots=True)
 class LoadRun:
-    """Replies the `RunRecord` of this run, or None."""
+    """Replies the `RunRecord` of this run with those of its steps whose paths begin with `under`, or None. Not `whole`,
+    only the small fields of large values are there."""
 
     run_id: str
+    whole: bool = True
+    under: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadText:
+    """Replies the `KeptText` of a step's result as JSON, `length` bytes from `at`, or of the run's outcome (`step` is
+    None); None when there is none. Fails with `ResultLostError`."""
+
+    run_id: str
+    step: str | None
+    at: int = 0
+    length: int = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +47,7 @@ class ListRuns:
     limit: int = 100
 
 
-Read = LoadRun | UnfinishedRuns | ListRuns
+Read = LoadRun | ReadText | UnfinishedRuns | ListRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,9 @@ def answer(store: JournalStore, read: Read) -> Any:
     """What the store has for this question."""
     match read:
         case LoadRun():
-            return store.load(read.run_id)
+            return store.load(read.run_id, whole=read.whole, under=read.under)
+        case ReadText():
+            return store.kept_text(read.run_id, read.step, read.at, read.length)
         case UnfinishedRuns():
             return store.unfinished()
         case ListRuns():

@@ -6,7 +6,7 @@ prices, structured, edge    what they share
 connection, pool            the actors; `complete` is how everybody else gets an answer
 """
 
-from actors.providers.connection import Complete, ConnectionActor
+from actors.providers.connection import Complete, ConnectionActor, CountTokens
 from actors.providers.conversation import FunctionCall, FunctionDeclaration, FunctionResult, Turn
 from actors.providers.errors import (
     ProviderError,
@@ -17,7 +17,15 @@ from actors.providers.errors import (
 )
 from actors.providers.events import ProviderCalled
 from actors.providers.options import ProviderOptions
-from actors.providers.pool import ProviderPool, complete, connection_name, pool_name
+from actors.providers.pool import (
+    LookUpWindow,
+    ProviderPool,
+    complete,
+    connection_name,
+    count_tokens,
+    pool_name,
+    window_of,
+)
 from actors.providers.prices import InvalidPriceListError, Model, Price, PriceList
 from actors.providers.protocol import Answer, Provider, Request, Usage
 from actors.providers.table import PROVIDERS, ProviderEntry, provider_children
@@ -27,10 +35,12 @@ __all__ = [
     "Answer",
     "Complete",
     "ConnectionActor",
+    "CountTokens",
     "FunctionCall",
     "FunctionDeclaration",
     "FunctionResult",
     "InvalidPriceListError",
+    "LookUpWindow",
     "Model",
     "Price",
     "PriceList",
@@ -49,6 +59,8 @@ __all__ = [
     "Usage",
     "complete",
     "connection_name",
+    "count_tokens",
     "pool_name",
     "provider_children",
+    "window_of",
 ]

@@ -6,7 +6,7 @@ The SDK takes seconds to import, so it is loaded on a worker thread at the first
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from actors.providers.anthropic_failures import ApiFault, classify
 from actors.providers.anthropic_turns import as_messages, as_tools, calls_of
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 NAME = "anthropic"
 DEFAULT_MODEL = "claude-sonnet-5-5"
 KEY_HINT = "Set ANTHROPIC_API_KEY, or name a key file in providers.anthropic.api_key_file"
+
+
+_SAMPLING: Final = ("temperature", "top_p", "top_k")
+# What the counter takes of a call's arguments; it refuses others.
+_COUNTED = frozenset({"model", "messages", "system", "tools", "output_config", "timeout"})
 
 
 class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
@@ -52,6 +57,16 @@ class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
             raise TransientError("malformed_answer", NAME, "the vendor's answer could not be read")
         return message
 
+    async def _count(self, request: Request, key: str, timeout_s: float) -> int:
+        client = await self._connected(key)
+        arguments = await self._arguments(request, timeout_s)
+        counted = await client.messages.count_tokens(
+            **{name: value for name, value in arguments.items() if name in _COUNTED}
+        )
+        if not isinstance(getattr(counted, "input_tokens", None), int):
+            raise TransientError("malformed_answer", NAME, "the vendor's count could not be read")
+        return counted.input_tokens
+
     async def _pieces(self, request: Request, key: str, timeout_s: float) -> AsyncGenerator[str, None]:
         client = await self._connected(key)
         events: Any = await client.messages.create(**await self._arguments(request, timeout_s), stream=True)
@@ -78,9 +93,9 @@ class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
             arguments["system"] = request.system
         if request.idempotency_key:
             arguments["extra_headers"] = {"Idempotency-Key": request.idempotency_key}
-        if self._sends_temperature(request):
-            # The SDK has no such parameter any more; older models still take it.
-            arguments["extra_body"] = {"temperature": request.temperature}
+        if sampling := self._sampling(request):
+            # The SDK has no such parameters any more; older models still take them.
+            arguments["extra_body"] = sampling
         if request.json_schema is not None:
             schema = _accepted_schema(dict(request.json_schema))
             arguments["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
@@ -119,14 +134,18 @@ class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
 
     def _metadata(self, request: Request, message: Message) -> dict[str, Any]:
         metadata: dict[str, Any] = {"language_model": True, "message_id": message.id}
-        if request.temperature is not None and not self._sends_temperature(request):
-            metadata["temperature"] = "not sent: this model does not take it"
+        sent = self._sampling(request)
+        for name in _SAMPLING:
+            if getattr(request, name) is not None and name not in sent:
+                metadata[name] = "not sent: this model does not take it"
         return metadata
 
-    def _sends_temperature(self, request: Request) -> bool:
-        # Newer models answer 400 to it, so it goes only to those that are known to take it.
+    def _sampling(self, request: Request) -> dict[str, Any]:
+        # Newer models answer 400 to these, so they go only to those that are known to take them.
         model = self._options.prices.model(self._model(request))
-        return request.temperature is not None and model is not None and model.temperature
+        if model is None or not model.temperature:
+            return {}
+        return {name: value for name in _SAMPLING if (value := getattr(request, name)) is not None}
 
     def _translate(self, error: Exception, key: str) -> ProviderError | None:
         from anthropic import APIConnectionError, APIResponseValidationError, APIStatusError  # noqa: PLC0415

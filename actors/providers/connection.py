@@ -20,12 +20,20 @@ class Complete:
     request: Request
 
 
+@dataclass(frozen=True, slots=True)
+class CountTokens:
+    """Asks a connection or a pool for the provider's own count -> int; fails with `ProviderError`."""
+
+    request: Request
+
+
 class ConnectionActor(Actor):
-    """Answers `Complete`, many at a time (at most `max_in_flight`; one more is refused as transient "busy").
+    """Answers `Complete` and `CountTokens`, many at a time (at most `max_in_flight`; one more is refused as transient
+    "busy").
 
     A provider error fails its caller and leaves the connection alive. When the connection dies, its calls are
     cancelled, their callers hear of it at once, and the provider's network connections are closed, also after a kill.
-    Publishes one `ProviderCalled` a call.
+    Publishes one `ProviderCalled` a `Complete`.
     """
 
     expected_errors = (ProviderError,)
@@ -48,10 +56,12 @@ class ConnectionActor(Actor):
         self.spawn_task(_hold(provider))
 
     async def on_receive(self, message: Any) -> Any:
-        """Takes `Complete`."""
+        """Takes `Complete` and `CountTokens`."""
         match message:
             case Complete(request):
                 return self.defer(self._call(request))
+            case CountTokens(request):
+                return self.defer(self._count(request))
             case _:
                 raise TypeError(f"a connection takes Complete, not {type(message).__name__}")
 
@@ -76,6 +86,16 @@ class ConnectionActor(Actor):
             self._in_flight -= 1
         self._report(started, answer.model, None, answer)
         return answer
+
+    async def _count(self, request: Request) -> int:
+        assert self._provider is not None
+        if self._in_flight >= self._max_in_flight:
+            raise TransientError("busy", self._name, f"{self._in_flight} calls are in flight", 0.1)
+        self._in_flight += 1
+        try:
+            return await self._provider.count_tokens(request)
+        finally:
+            self._in_flight -= 1
 
     def _report(self, started: float, model: str, error_class: str | None, answer: Answer | None) -> None:
         self.kernel.events.publish(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from actors.providers.edge import plain
 from actors.providers.errors import ProviderError, RefusedError, TransientError
 from actors.providers.gemini_failures import ApiFault, classify
-from actors.providers.gemini_turns import as_contents, as_tools, calls_of
+from actors.providers.gemini_turns import as_contents, as_counted, as_tools, calls_of
 from actors.providers.protocol import Answer, Request, Usage
 from actors.providers.retry_after import retry_after_s
 from actors.providers.structured import read_structured
@@ -63,6 +63,17 @@ class GeminiProvider(VendorProvider["Client", "GenerateContentResponse"]):
         return await models.generate_content(
             model=self._model(request), contents=as_contents(request), config=_config(request, timeout_s)
         )
+
+    async def _count(self, request: Request, key: str, timeout_s: float) -> int:
+        models: Any = (await self._connected(key)).aio.models
+        # The developer API's counter takes contents only, so the rest is counted as a turn of its own.
+        http = {"timeout": max(1, round(timeout_s * 1000))}
+        counted = await models.count_tokens(
+            model=self._model(request), contents=as_counted(request), config={"http_options": http}
+        )
+        if not isinstance(counted.total_tokens, int):
+            raise TransientError("malformed_answer", NAME, "the vendor's count could not be read")
+        return counted.total_tokens
 
     async def _pieces(self, request: Request, key: str, timeout_s: float) -> AsyncGenerator[str, None]:
         models: Any = (await self._connected(key)).aio.models
@@ -134,6 +145,10 @@ def _config(request: Request, timeout_s: float) -> dict[str, Any]:
         config["system_instruction"] = request.system
     if request.temperature is not None:
         config["temperature"] = request.temperature
+    if request.top_p is not None:
+        config["top_p"] = request.top_p
+    if request.top_k is not None:
+        config["top_k"] = request.top_k
     if request.json_schema is not None:
         config["response_mime_type"] = "application/json"
         config["response_json_schema"] = dict(request.json_schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,17 @@ def as_contents(request: Request) -> Any:
     if not request.history and not request.follow_up:
         return request.prompt
     return [{"role": _ROLES[turn.role], "parts": _parts(turn)} for turn in request.turns]
+
+
+def as_counted(request: Request) -> Any:
+    """The conversation for the counter, with system text, functions and schema as text before it."""
+    beside = [request.system] if request.system else []
+    if request.functions:
+        beside.append(json.dumps(as_tools(request.functions), ensure_ascii=False))
+    if request.json_schema is not None:
+        beside.append(json.dumps(dict(request.json_schema), ensure_ascii=False))
+    turns = [{"role": _ROLES[turn.role], "parts": _parts(turn)} for turn in request.turns]
+    return [{"role": "user", "parts": [{"text": text} for text in beside]}, *turns] if beside else turns
 
 
 def as_tools(functions: Sequence[FunctionDeclaration]) -> list[dict[str, Any]]:

@@ -53,6 +53,13 @@ class OfflineProvider:
         """Applies the rules; takes `latency_s` longer where that is configured."""
         return await guarded(self._complete(request), NAME, request.timeout_s, _translate)
 
+    async def count_tokens(self, request: Request) -> int:
+        """By the rule that its answers' usage has, so it is exact."""
+        if self._closed:
+            raise TransientError("closed", NAME, "this connection has been closed")
+        await check_schema(NAME, request.json_schema)
+        return _tokens(_length(request))
+
     async def stream(self, request: Request) -> AsyncGenerator[str, None]:
         """The finished answer's text in pieces of equal length."""
         text = (await self.complete(request)).text

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from actors.providers.protocol import Usage
+from pipelines.context import Window
 
 _MILLION = Decimal(1_000_000)
 
@@ -43,12 +44,16 @@ class Price(_Frozen):
 
 
 class Model(_Frozen):
-    """One model: window and longest answer in tokens, whether it takes a temperature, its prices through time."""
+    """One model: window and longest answer in tokens, whether it takes a temperature, its prices through time.
+
+    `window_holds_answer`: the vendor refuses input and `max_tokens` that are together more than the window.
+    """
 
     provider: str
     context_window: int = Field(gt=0)
     max_output_tokens: int = Field(gt=0)
     temperature: bool
+    window_holds_answer: bool = False
     source: str
     checked: date
     prices: tuple[Price, ...]
@@ -82,6 +87,11 @@ class PriceList:
     def model(self, name: str) -> Model | None:
         """The model of that name or alias."""
         return self._models.get(self._aliases.get(name, name))
+
+    def window(self, name: str) -> Window:
+        """What the model of that name or alias holds; without tokens where it is not known."""
+        known = self.model(name)
+        return Window(name) if known is None else Window(name, known.context_window, known.window_holds_answer)
 
     def names(self, provider: str) -> tuple[str, ...]:
         """Known models of a provider, sorted."""

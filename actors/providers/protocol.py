@@ -1,6 +1,6 @@
 """The seam between the node and whoever answers prompts.
 
-A new provider is one file with a class that has these four members, one line in `table.py`, and a row in the contract
+A new provider is one file with a class that has these five members, one line in `table.py`, and a row in the contract
 suite (`tests/contracts/test_providers.py`). It does not retry, keeps no queue and knows no actor: retrying belongs to
 the step, queueing to the pool, life and death to the connection's supervisor.
 """
@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from actors.providers.conversation import FunctionCall, FunctionDeclaration, Turn
+from pipelines.context import ContextPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class Request:
     `idempotency_key` goes out as a header, the same at every attempt of one step; the vendors do not promise to
     honour it. `metadata` stays inside the node (the offline provider reads `task` from it).
 
+    `top_p` and `top_k` bound what is sampled from, where the model takes a temperature.
+
+    `parts` tell what the prompt is made of, for whoever must make it smaller; a provider reads the prompt alone.
+
     `history` is what was said before the prompt, `follow_up` what was said since: the calls that the model made of
     `functions`, and what they gave. Functions and a schema are not asked for together: no vendor promises both.
     """
@@ -53,6 +58,9 @@ class Request:
     history: tuple[Turn, ...] = ()
     functions: tuple[FunctionDeclaration, ...] = ()
     follow_up: tuple[Turn, ...] = ()
+    parts: tuple[ContextPart, ...] = ()
+    top_p: float | None = None
+    top_k: int | None = None
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -82,8 +90,9 @@ class Answer:
 class Provider(Protocol):
     """Answers prompts. One instance belongs to one connection actor; calls may overlap.
 
-    `complete` and `stream` raise `ProviderError` only, and end within the request's `timeout_s`; cancelling them
-    closes the network connection. `aclose` may be called twice; calls after it raise `TransientError` "closed".
+    `complete`, `stream` and `count_tokens` raise `ProviderError` only, and end within the request's `timeout_s`;
+    cancelling them closes the network connection. `aclose` may be called twice; calls after it raise `TransientError`
+    "closed".
     """
 
     @property
@@ -97,6 +106,10 @@ class Provider(Protocol):
 
     def stream(self, request: Request) -> AsyncGenerator[str, None]:
         """The answer's text piece by piece; closing the generator ends the call."""
+        ...
+
+    async def count_tokens(self, request: Request) -> int:
+        """The input tokens of the request by the provider's own counter: a request of its own, without an answer."""
         ...
 
     async def aclose(self) -> None:

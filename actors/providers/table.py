@@ -12,7 +12,9 @@ from actors.providers import anthropic, gemini, offline
 from actors.providers.connection import ConnectionActor
 from actors.providers.options import ProviderOptions
 from actors.providers.pool import ProviderPool, connection_name, pool_name
+from actors.providers.prices import PriceList
 from actors.providers.protocol import Provider
+from pipelines.context import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,15 @@ def provider_children(
         for each in names
     )
     pool = ChildSpec(
-        id=pool_name(name), actor_class=ProviderPool, args=(name, names, max_in_flight), name=pool_name(name)
+        id=pool_name(name),
+        actor_class=ProviderPool,
+        args=(name, names, max_in_flight),
+        kwargs={"window_of": partial(_window, options.prices, name, model)},
+        name=pool_name(name),
     )
     return (*made, pool)
+
+
+def _window(prices: PriceList, provider: str, default: str, model: str | None) -> Window:
+    # The offline provider reads every prompt to its end, whatever model a step names.
+    return prices.window(model or default) if PROVIDERS[provider].language_model else Window(default)

@@ -53,6 +53,13 @@ class VendorProvider(ABC, Generic[Client, Received]):
         )
         return self._answer(request, received)
 
+    async def count_tokens(self, request: Request) -> int:
+        """One call of the vendor's counter."""
+        key, timeout_s = await self._ready_for(request)
+        return await guarded(
+            self._count(request, key, timeout_s), self.vendor, timeout_s, lambda error: self._translate(error, key)
+        )
+
     async def stream(self, request: Request) -> AsyncGenerator[str, None]:
         """The text pieces of one streamed call."""
         key, timeout_s = await self._ready_for(request)
@@ -107,6 +114,9 @@ class VendorProvider(ABC, Generic[Client, Received]):
 
     @abstractmethod
     async def _ask(self, request: Request, key: str, timeout_s: float) -> Received: ...
+
+    @abstractmethod
+    async def _count(self, request: Request, key: str, timeout_s: float) -> int: ...
 
     @abstractmethod
     def _pieces(self, request: Request, key: str, timeout_s: float) -> AsyncGenerator[str, None]: ...

@@ -57,6 +57,7 @@ def _request(run_id: str, wanted: FindAnotherWay, way: Alternative) -> RunReques
         origin="fallback",
         provider_routes=routes,
         on_behalf_of=wanted.pipelines,
+        payer=wanted.payer,
     )
 
 

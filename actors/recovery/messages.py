@@ -17,7 +17,8 @@ class FindAnotherWay:
     `step` is as defined (not rendered), `scope` what its templates may see. `error` has `code` and `message`, and
     `provider` and `kind` where they are known. `provider_routes` are the failed run's. `deadline_s` bounds the
     whole search; None takes the actor's own. Call it with a timeout a little above that. `ancestors` names the
-    pipelines from the run's own inwards where the step is in a nested one.
+    pipelines from the run's own inwards where the step is in a nested one. `payer` is the run and the path of its step
+    whose limits what is tried counts against, None without limits.
     """
 
     run_id: str
@@ -29,6 +30,7 @@ class FindAnotherWay:
     provider_routes: Mapping[str, str] = field(default_factory=dict[str, str])
     deadline_s: float | None = None
     ancestors: tuple[str, ...] = ()
+    payer: tuple[str, str] | None = None
 
     @property
     def pipelines(self) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """Runs as actors: the dispatcher that lets them in, a PipelineActor for each, a StepActor for each step at work.
 
 events, values, messages, errors   what others see
-voice, workbench                   what the actors of all runs share
-dispatcher         lets runs in; its parts: entrance, trees (watched and judged), endings, roll (who lives), lookup
+voice, workbench, definition_cache what the actors of all runs share
+dispatcher         lets runs in; its parts: entrance, trees (watched and judged), endings, roll (who lives),
+                   lookup, idling (who only waits)
 pipeline_actor     drives one run; its parts: beginning, frames, crew (its StepActors), composites, holding, herald
 step_actor         one step; its parts: deadline, splicing
-recording, closing, restoring, definitions, showing   between the runs and the journal
+recording, closing, restoring, showing   between the runs and the journal
 """
 
-from actors.runs.definitions import KnownDefinitions
+from actors.runs.definition_cache import DefinitionCache, find_known, load_known
 from actors.runs.dispatcher import RunDispatcher
 from actors.runs.errors import (
     DrainingError,
@@ -33,11 +34,11 @@ __all__ = [
     "TERMINAL_KINDS",
     "AwaitRun",
     "CancelRun",
+    "DefinitionCache",
     "Drain",
     "DrainingError",
     "GetRun",
     "KillSwitchedError",
-    "KnownDefinitions",
     "ListRuns",
     "NoSuchRunError",
     "PipelineActor",
@@ -59,6 +60,8 @@ __all__ = [
     "SubmitRun",
     "TooManyRunsError",
     "Workbench",
+    "find_known",
+    "load_known",
     "pipeline_name",
     "run_name",
     "step_name",

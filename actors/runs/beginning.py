@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from actors.journal import RunRecord
 from actors.runs.values import RunRequest
-from pipelines.execution import Ancestry, FrameSpec, graph_of, workflow_facts
+from pipelines.execution import Ancestry, FrameSpec, frame_of, workflow_facts
 from pipelines.language import Scope
 
 
@@ -21,7 +21,8 @@ def root_of(request: RunRequest) -> FrameSpec:
         workflow=workflow_facts(pipeline, facts),
     )
     ancestry = Ancestry((*request.on_behalf_of, pipeline.name), (pipeline.content_hash,), 0)
-    return FrameSpec("", graph_of(pipeline), scope, ancestry, own_state=True)
+    bounded = ancestry.bounded(pipeline.limits.max_depth)
+    return frame_of(pipeline, "", scope, bounded, {"": pipeline.limits})
 
 
 def recorded_steps(record: RunRecord | None) -> dict[str, tuple[str, JsonValue]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from pydantic import JsonValue
 
-from actors.journal import JournalError, RunRecord
+from actors.journal import JournalError, LostResult, ResultLostError, RunRecord
 from actors.runs.frames import FrameTree
 from actors.runs.values import RunOutcome, RunRequest, RunStatus
 from pipelines.language import OutputError, Scope, select_outputs
@@ -28,7 +29,9 @@ class RunClosing:
         if status == "succeeded":
             try:
                 outputs = select_outputs(self._request.pipeline.outputs, self._scope(results))
-            except OutputError as missing:
+                if any(isinstance(each, LostResult) for each in results.values()):
+                    json.dumps(outputs)  # raises if what is lost is in them
+            except (OutputError, ResultLostError) as missing:
                 status, error = "failed", {"code": missing.code, "message": str(missing)}
         spent = self._tree.spending
         return RunOutcome(
@@ -74,15 +77,22 @@ class RunClosing:
 
 
 def outcome_of(record: RunRecord) -> RunOutcome:
-    """The outcome of a finished run, as the journal has it."""
+    """The outcome of a finished run, as the journal has it; large values that it lost are `LostResult`s."""
     kept = cast("Mapping[str, Any]", record.outcome if isinstance(record.outcome, Mapping) else {})
     return RunOutcome(
         run_id=record.run_id,
         status=cast(RunStatus, record.status),
         results={key: step.result for key, step in record.steps.items() if "/" not in key and step.status != "failed"},
-        outputs=dict(kept.get("outputs") or {}),
+        outputs=_outputs_in(kept),
         error=kept.get("error"),
         usage=dict(kept.get("usage") or {}),
         cost_usd=kept.get("cost_usd"),
         duration_s=float(kept.get("duration_s") or 0.0),
     )
+
+
+def _outputs_in(kept: Mapping[str, Any]) -> dict[str, JsonValue]:
+    try:
+        return dict(kept.get("outputs") or {})
+    except ResultLostError as lost:
+        return LostResult(lost, {}, ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -11,7 +12,16 @@ from actors.kernel import Actor, Kernel, Timer
 from actors.runs.frames import Start
 from actors.runs.messages import StepDone, StepGaveUp
 from actors.runs.recording import journal
-from pipelines.execution import FailureKind, StepFailure
+from pipelines.execution import Composite, FailureKind, LimitReachedError, StepFailure, resource_breach
+
+
+@runtime_checkable
+class TimeLimited(Protocol):
+    """A composite that may have been given a `max_seconds`."""
+
+    def time_limit(self) -> LimitReachedError | None:
+        """What is told when its time is over; None for an ordinary timeout."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +31,13 @@ class Expired:
     key: str
     timeout_s: float
 
-    def error(self, place: Start) -> dict[str, JsonValue]:
+    def error(self, place: Start, composite: Composite, elapsed_s: float) -> dict[str, JsonValue]:
         """The error it fails with."""
-        message = f"the step did not end within {self.timeout_s:g} s"
+        limit = composite.time_limit() if isinstance(composite, TimeLimited) else None
+        if limit is not None:
+            return limit.error(place.key, place.step.type)
+        breach = resource_breach(elapsed_s=elapsed_s, timeout_s=self.timeout_s)
+        message = breach or f"the step did not end within {self.timeout_s:g} s"
         return StepFailure(FailureKind.TIMEOUT, "timeout", message).error(place.key, place.step.type, 1)
 
 
@@ -44,6 +58,10 @@ class OpenSteps:
     def watch(self, key: str, timeout_s: float) -> None:
         """Gives an open step this time from now on."""
         self._timers[key] = self._actor.tell_after(timeout_s, Expired(key, timeout_s))
+
+    def since(self, key: str) -> float | None:
+        """Since when a step is at work."""
+        return self._began.get(key)
 
     def ended(self, key: str) -> float | None:
         """Forgets a step; gives since when it was at work."""

@@ -20,10 +20,12 @@ from actors.kernel import (
     TerminateChild,
 )
 from actors.runs.frames import Start
+from actors.runs.messages import Restate
 from actors.runs.names import step_name, steps_name
 from actors.runs.step_actor import StepTicket, step_child
 from actors.runs.values import RunRequest
 from actors.runs.workbench import Workbench
+from pipelines.execution import Ledger
 
 _START_TRIES = 10
 
@@ -39,11 +41,12 @@ class Crew:
     """Tickets of the steps that StepActors work on, by step path. What has to wait runs in tasks of `actor`, so that a
     start that cannot be made ends the PipelineActor like any other crash."""
 
-    def __init__(self, actor: Actor, request: RunRequest, bench: Workbench) -> None:
+    def __init__(self, actor: Actor, request: RunRequest, bench: Workbench, ledger: Ledger) -> None:
         self._actor = actor
         self._kernel = actor.kernel
         self._request = request
         self._bench = bench
+        self._ledger = ledger
         self._steps = self._kernel.ref(steps_name(request.run_id))
         # A fallback's fallback would never end, and an evolution's would leave the providers it was given.
         self._may_fall_back = request.origin == "user"
@@ -56,6 +59,7 @@ class Crew:
         survivor = self._kernel.registry.whereis(ticket.name)
         if survivor is not None:
             self._actor.monitor(survivor)
+            survivor.tell(Restate())
             return False
         self._start(ticket)
         return True
@@ -125,7 +129,13 @@ class Crew:
             may_fall_back=self._may_fall_back,
             began=clock.now(),
             failed=failed,
+            skipped_with=frame.skipped_with(place.name),
+            payers=self._payers(place.key),
         )
+
+    def _payers(self, key: str) -> tuple[tuple[str, str], ...]:
+        own = ((self._request.run_id, key),) if self._ledger.spends(key) else ()
+        return own if self._request.payer is None else (*own, self._request.payer)
 
     def _start(self, ticket: StepTicket) -> None:
         # Told and not called: a StepActor's start cannot fail while its name is free, and a call would cost a task.

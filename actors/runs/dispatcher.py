@@ -16,6 +16,7 @@ from actors.runs.closing import outcome_of
 from actors.runs.endings import RunEndings
 from actors.runs.entrance import Entrance
 from actors.runs.errors import DrainingError, KillSwitchedError, RunError, RunSuspendedError, TooManyRunsError
+from actors.runs.idling import only_waits
 from actors.runs.lookup import info_of, newest, record_of
 from actors.runs.messages import (
     AwaitRun,
@@ -36,6 +37,8 @@ from actors.runs.values import RunOutcome, RunRequest
 from actors.runs.workbench import Workbench
 from pipelines.language import LanguageError, resolve_inputs
 
+DRAIN_LOOK_S = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class _GiveUpWaiting:
@@ -46,6 +49,10 @@ class _GiveUpWaiting:
 
 class _DrainExpired:
     """The live runs have had their time."""
+
+
+class _DrainLook:
+    """Perhaps none of the live runs does anything but wait."""
 
 
 class _Learn:
@@ -131,6 +138,8 @@ class RunDispatcher(Actor):
                 self._roll.give_up(run_id, reply, timeout_s)
             case _DrainExpired():
                 self._drained()
+            case _DrainLook():
+                self._look_whether_drained()
             case _Learn():
                 return self._learn()
             case _Relaunch():
@@ -205,7 +214,17 @@ class RunDispatcher(Actor):
         self._draining = self.later()
         self._roll.when_empty = self._drained
         self.tell_after(timeout_s, _DrainExpired())
+        self._look_whether_drained()
         return None
+
+    def _look_whether_drained(self) -> None:
+        """Runs that wait for a person or a time are left to the next node."""
+        if self._draining is None:
+            return
+        if all(only_waits(self._bench.voice.since(run_id, 0)) for run_id in self._roll):
+            self._drained()
+        else:
+            self.tell_after(DRAIN_LOOK_S, _DrainLook())
 
     def _drained(self) -> None:
         reply, self._draining = self._draining, None

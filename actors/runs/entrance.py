@@ -8,7 +8,6 @@ from typing import Any
 from actors.journal import LoadRun, RunRecord
 from actors.kernel import Actor, KernelError
 from actors.runs.closing import outcome_of
-from actors.runs.definitions import KnownDefinitions
 from actors.runs.endings import RunEndings
 from actors.runs.errors import NoSuchRunError, RunNotStartedError, RunSuspendedError
 from actors.runs.recording import journal
@@ -29,7 +28,6 @@ class Entrance:
         self._trees = trees
         self._endings = endings
         self._bench = bench
-        self._definitions = KnownDefinitions()
 
     async def open(self, request: RunRequest, live: LiveRun) -> str:
         """Lets in a run that has just been entered on the roll; the id of the run that stands for the request.
@@ -60,7 +58,7 @@ class Entrance:
             # Its search died with the node or with its run's tree; the step asks anew, and would pay for both.
             await self._endings.abandon(record.run_id)
             return
-        request = request_of(record, self._definitions)
+        request = request_of(record)
         if not isinstance(request, RunRequest):
             await self._endings.fail(record.run_id, request)
             return

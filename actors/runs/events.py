@@ -14,6 +14,7 @@ RunEventKind = Literal[
     "run_resumed",
     "step_started",
     "step_retrying",
+    "step_waiting",
     "step_succeeded",
     "step_failed",
     "step_skipped",
@@ -36,8 +37,8 @@ class RunEvent:
 
     `seq` counts from 1 within a run and starts again only when the node itself was restarted. `at` is Unix time in
     seconds. `step` is the step's path ("outer/inner", "loop[3]/inner") or None for the run itself. `data` holds the
-    facts of the kind: `attempt`, `delay_s`, `error` ({code, message, ...}), `reason`, `duration_s`, `strategy`;
-    those of steps always the step's `type`, those of the run itself always its `pipeline`.
+    facts of the kind: `attempt`, `delay_s`, `error` ({code, message, ...}), `reason`, `duration_s`, `strategy`,
+    `waiting_for`; those of steps always the step's `type`, those of the run itself always its `pipeline`.
     """
 
     run_id: str

@@ -15,9 +15,10 @@ from actors.runs.voice import RunVoice
 _PATIENCE_S = 5.0
 
 
-async def record_of(kernel: Kernel, run_id: str) -> RunRecord:
-    """The record of a run. Raises `NoSuchRunError`, or `JournalError` when the journal does not answer within 5 s."""
-    record: RunRecord | None = await journal(kernel, LoadRun(run_id), _PATIENCE_S)
+async def record_of(kernel: Kernel, run_id: str, *, whole: bool = True) -> RunRecord:
+    """The record of a run; not `whole`, without its large values. Raises `NoSuchRunError`, or `JournalError` when the
+    journal does not answer within 5 s."""
+    record: RunRecord | None = await journal(kernel, LoadRun(run_id, whole=whole), _PATIENCE_S)
     if record is None:
         raise NoSuchRunError(run_id)
     return record
@@ -25,7 +26,7 @@ async def record_of(kernel: Kernel, run_id: str) -> RunRecord:
 
 async def info_of(kernel: Kernel, run_id: str, paused: str | None, voice: RunVoice) -> RunInfo:
     """A run with its steps and kept events; `paused` says why it stands still. Raises as `record_of` does."""
-    return info_of_record(await record_of(kernel, run_id), paused, voice.since(run_id, 0))
+    return info_of_record(await record_of(kernel, run_id, whole=False), paused, voice.since(run_id, 0))
 
 
 async def newest(kernel: Kernel, limit: int, paused: Mapping[str, str]) -> tuple[RunInfo, ...]:

@@ -2,15 +2,19 @@
 
 To "runs" (RunDispatcher): SubmitRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, Drain, and from PipelineActors
 RunEnded, RunPaused, RunUnpaused. To a PipelineActor ("run.<id>.pipeline"): CancelRun, and from its StepActors StepDone,
-StepOpened, StepGaveUp, StepBlocked, StepStopped.
+StepOpened, StepGaveUp, StepBlocked, StepStopped, Reserve, Settle, Release, Lent. To a StepActor:
+Restate.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from pydantic import JsonValue
 
+from actors.kernel import ActorRef
 from actors.runs.values import RunOutcome, RunRequest
 from pipelines.execution import Composite
 from pipelines.guardrails.kill_switch import Switch
@@ -92,6 +96,47 @@ class RunUnpaused:
     """Nothing holds the run any more."""
 
     run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """A step of a run with limits is about to call a provider -> the reservation's number, or a `LimitReachedError` as
+    a value. `holder` is the StepActor that makes the call; what is set aside comes back when it ends."""
+
+    key: str
+    holder: ActorRef[Any]
+    tokens: int
+    cost_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The call has its answer, and used this much."""
+
+    key: str
+    number: int
+    tokens: int
+    cost_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The call has no answer."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restate:
+    """Asks a StepActor that was taken over what was set aside for its calls: it answers with `Lent`s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A reservation that the PipelineActor before had made, for a call that is still under way."""
+
+    reserved: Reserve
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

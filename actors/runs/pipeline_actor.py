@@ -8,24 +8,48 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
 from pydantic import JsonValue
 
-from actors.journal import LoadRun, RunRecord
+from actors.journal import LoadRun, ResultLostError, RunRecord
 from actors.kernel import Actor, ActorDeadError, Down, Normal
 from actors.killswitch import Subscribe, SwitchChanged
 from actors.runs.beginning import recorded_steps, root_of
 from actors.runs.closing import RunClosing
 from actors.runs.composites import Expired, OpenSteps, record_composite
 from actors.runs.crew import Crew, SurvivorEnded
-from actors.runs.frames import Broken, Consequence, FrameTree, RootEnded, Settled, Start
+from actors.runs.frames import (
+    Broken,
+    Consequence,
+    Dropped,
+    Ending,
+    FrameTree,
+    RootEnded,
+    Settled,
+    Start,
+    Timed,
+)
 from actors.runs.herald import Herald
 from actors.runs.holding import Held, switch_against
-from actors.runs.messages import CancelRun, StepBlocked, StepDone, StepGaveUp, StepOpened, StepStopped
+from actors.runs.last_steps import EndingStands, FrameExpired, ending_in, record_ending
+from actors.runs.messages import (
+    CancelRun,
+    Lent,
+    Release,
+    Reserve,
+    Settle,
+    StepBlocked,
+    StepDone,
+    StepGaveUp,
+    StepOpened,
+    StepStopped,
+)
 from actors.runs.recording import journal, record_end
+from actors.runs.treasury import RunExpired, Treasury
 from actors.runs.values import RunRequest
 from actors.runs.workbench import Workbench
 from pipelines.guardrails.kill_switch import Switch
@@ -56,7 +80,8 @@ class PipelineActor(Actor):
         self._request = request
         self._bench = bench
         self._tree = FrameTree.of(root_of(request))
-        self._crew = Crew(self, request, bench)
+        self._crew = Crew(self, request, bench, self._tree.ledger)
+        self._treasury = Treasury(self, self._tree)
         self._open = OpenSteps(self)
         self._herald = Herald(self.kernel, request, bench.voice)
         self._held = Held()
@@ -74,7 +99,7 @@ class PipelineActor(Actor):
         self._began = self.kernel.clock.now()
         if self._bench.voice.is_fresh(self._request.run_id):
             self._herald.run("run_started")
-            self._begin()
+            self._begin(None)
         else:
             self.ref.tell(_Resume())
 
@@ -89,13 +114,20 @@ class PipelineActor(Actor):
         self._recorded = recorded_steps(record)
         for key, (_, result) in self._recorded.items():
             self._tree.spending.count(key, result)
+        self._tree.ledger.restore({key: each for key, (status, each) in self._recorded.items() if status != "kept"})
         self._herald.run("run_resumed", recorded=len(self._recorded))
-        self._begin()
+        self._begin(None if record is None else record.opened_at)
 
-    def _begin(self) -> None:
+    def _begin(self, began_s: float | None) -> None:
         self._bench.kill_view.subscribe(self.ref)
         with contextlib.suppress(ActorDeadError):  # restarted, it finds its subscribers in the view
             self.kernel.ref("kill_board").tell(Subscribe(self.ref))
+        ending, error = ending_in(self._recorded)
+        if ending:
+            self._tree.restore_ending(error, self._recorded)
+            self._carry_out(self._tree.close())
+            return
+        self._treasury.begin(self._request.pipeline.limits.max_seconds, began_s)
         self._carry_out(self._tree.begin())
 
     # ---- messages ------------------------------------------------------------------------------------------
@@ -107,9 +139,9 @@ class PipelineActor(Actor):
         match message:
             case _Resume():
                 return self._resume()
-            case StepDone(key, _, result):
+            case StepDone(key, status, result):
                 self._crew.told(key)
-                self._carry_out(self._tree.done(key, result))
+                self._carry_out(self._tree.done(key, result, status))
             case StepOpened(key, composite):
                 began = self._crew.told(key)
                 if key in self._tree.places:
@@ -125,15 +157,29 @@ class PipelineActor(Actor):
                 self._crew.stopped(key, ticket)
             case SwitchChanged():
                 self._switches_changed()
+            case Reserve():
+                return self._treasury.reserve(message)
+            case Lent():
+                self._treasury.adopt(message)
+            case Settle():
+                self._treasury.settle(message)
+            case Release():
+                self._treasury.release(message)
             case CancelRun():
-                self._close("cancelled", {"code": "cancelled", "message": "the run was cancelled"})
-                return True
+                return self._cancel()
+            case RunExpired(error):
+                self._carry_out(self._tree.abort(error))
+            case EndingStands():
+                self._carry_out(self._tree.close())
             case Expired():
                 self._expire(message)
+            case FrameExpired():
+                self._expire_frame(message)
             case _Reloaded(record):
                 self._go_on(record)
             case Down():
-                self._crew.down(message)
+                if not self._treasury.down(message):
+                    self._crew.down(message)
             case SurvivorEnded(name):
                 self._crew.survivor_ended(name)
             case _:
@@ -143,21 +189,41 @@ class PipelineActor(Actor):
     # ---- carrying out --------------------------------------------------------------------------------------
 
     def _carry_out(self, consequences: Iterable[Consequence]) -> None:
-        """Works off consequences; recorded results cause further ones, which join the same list."""
-        waiting = list(consequences)
-        while waiting and not self._closing:
-            consequence = waiting.pop(0)
+        """Works off consequences. A large result that is lost and that the run itself needs (to end a loop, to set a
+        variable) fails the run; one that a step needs fails the step."""
+        try:
+            self._work_off(consequences)
+        except ResultLostError as lost:
+            self._close("failed", {"code": lost.code, "message": str(lost)})
+
+    def _work_off(self, consequences: Iterable[Consequence]) -> None:
+        """Recorded results cause further consequences, which join the same list."""
+        waiting = deque(consequences)
+        new: list[Start] = []
+        while (waiting or new) and not self._closing:
+            # What is on record first: it may say that the steps beside it are not wanted any more.
+            consequence = waiting.popleft() if waiting else new.pop(0)
             match consequence:
                 case Start(key=key) if key in self._recorded:
                     waiting += self._tree.replay(key, self._recorded)
-                case Start():
-                    self._start(consequence)
+                case Start(key=key) if self._recorded and waiting:
+                    new.append(consequence)
+                case Start(key=key):
+                    if self._tree.places.get(key) is consequence:
+                        self._start(consequence)
                 case Settled(place, result):
-                    self.spawn_task(self._record_composite(place, result, self._end_parts(place.key)))
+                    self.spawn_task(self._record_composite(place, result, self._open.ended(place.key)))
                 case Broken(place, error):
-                    self._crew.recover(place, error, self._end_parts(place.key))
+                    self._crew.recover(place, error, self._open.ended(place.key))
+                case Dropped(keys):
+                    self._drop(keys)
+                case Timed():
+                    self.tell_after(consequence.seconds, FrameExpired(consequence))
+                case Ending(error):
+                    self.spawn_task(self._end(error))
                 case RootEnded(error):
-                    self._close("succeeded" if error is None else "failed", error)
+                    cancelled = error is not None and error.get("code") == "cancelled"
+                    self._close("succeeded" if error is None else "cancelled" if cancelled else "failed", error)
                 case _:
                     assert_never(consequence)
 
@@ -167,8 +233,18 @@ class PipelineActor(Actor):
         switch = self._switch_against(place)
         if switch is not None:
             self._hold(place.key, switch)
+            return
+        refused = self._tree.ledger.start(place.key, at_the_end=place.frame.at_the_end)
+        if refused is not None:
+            self._crew.recover(place, refused.error(place.key, place.step.type), None)
         elif self._crew.begin(place):
             self._herald.step("step_started", place)
+
+    def _drop(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._crew.stop(key, "no longer needed")
+            self._held.forget(key)
+            self._open.ended(key)
 
     # ---- steps that consist of steps ------------------------------------------------------------------------
 
@@ -179,15 +255,15 @@ class PipelineActor(Actor):
         if self._held.paused:  # not the step's fault: its time begins anew
             self._open.watch(expired.key, expired.timeout_s)
             return
-        self._carry_out([Broken(place, expired.error(place))])
+        now, began = self.kernel.clock.now(), self._open.since(expired.key)
+        error = expired.error(place, self._tree.open[expired.key][0], 0.0 if began is None else now - began)
+        self._carry_out(self._tree.expired(expired.key, error))
 
-    def _end_parts(self, key: str) -> float | None:
-        """Ends what goes on inside a step; gives since when that was at work."""
-        for inner in self._tree.drop(key):
-            self._crew.stop(inner, "no longer needed")
-            self._held.forget(inner)
-            self._open.ended(inner)
-        return self._open.ended(key)
+    def _expire_frame(self, expired: FrameExpired) -> None:
+        if self._held.paused:
+            self.tell_after(expired.timed.seconds, expired)
+            return
+        self._carry_out(self._tree.frame_expired(expired.timed.frame, expired.error()))
 
     async def _record_composite(self, place: Start, result: JsonValue, began: float | None) -> None:
         told = await record_composite(self.kernel, self._request.run_id, place, result, self._bench.record_timeout_s)
@@ -243,6 +319,16 @@ class PipelineActor(Actor):
             self._crew.begin_again(place)
 
     # ---- the end -------------------------------------------------------------------------------------------
+
+    def _cancel(self) -> bool:
+        if self._tree.ending:
+            return False
+        self._carry_out(self._tree.abort({"code": "cancelled", "message": "the run was cancelled"}))
+        return True
+
+    async def _end(self, error: dict[str, JsonValue] | None) -> None:
+        await record_ending(self.kernel, self._request.run_id, error, self._bench.record_timeout_s)
+        self.ref.tell(EndingStands())
 
     def _close(self, status: str, error: dict[str, JsonValue] | None) -> None:
         self._closing = True

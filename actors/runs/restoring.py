@@ -9,9 +9,9 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from actors.journal import RunRecord
-from actors.runs.definitions import KnownDefinitions
+from actors.runs.definition_cache import load_known
 from actors.runs.values import RunOrigin, RunRequest
-from pipelines.language import InvalidPipelineError, load_pipeline, to_yaml
+from pipelines.language import InvalidPipelineError, to_yaml
 
 
 class DefinitionTexts:
@@ -37,16 +37,20 @@ class DefinitionTexts:
 def meta_of(request: RunRequest) -> dict[str, JsonValue]:
     """What of a request is neither definition nor inputs."""
     routes: dict[str, JsonValue] = {**request.provider_routes}
+    asked: dict[str, JsonValue] = {}
+    if request.asked is not None:
+        asked = {"asked_hash": request.asked, "references": [dict(each) for each in request.references]}
     return {
         "workspace": request.workspace,
         "origin": request.origin,
         "parent": request.parent,
         "depth": request.depth,
         "provider_routes": routes,
+        **asked,
     }
 
 
-def request_of(record: RunRecord, known: KnownDefinitions) -> RunRequest | dict[str, JsonValue]:
+def request_of(record: RunRecord) -> RunRequest | dict[str, JsonValue]:
     """The request of a recorded run, or the error for which it cannot go on.
 
     The definition is read again from the journal, so that a file that changed meanwhile changes nothing; if this
@@ -54,11 +58,10 @@ def request_of(record: RunRecord, known: KnownDefinitions) -> RunRequest | dict[
     """
     text = str(record.definition)
     try:
-        pipeline = known.get(text) or load_pipeline(text, source=f"<run {record.run_id}>")
+        pipeline = load_known(text, source=f"<run {record.run_id}>")
     except InvalidPipelineError as error:
         message = f"the definition recorded with the run does not hold any more: {error}"
         return {"code": error.code, "message": message}
-    known.keep(text, pipeline)
     if pipeline.content_hash != record.definition_hash:
         message = (
             f"the recorded definition reads as {pipeline.content_hash[:12]}, but the run began with "

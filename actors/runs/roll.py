@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from actors.journal import LARGE_BYTES, is_heavy
 from actors.kernel import MonitorRef, Reply, Timer
 from actors.runs.errors import RunStillRunningError
 from actors.runs.values import RunOutcome
@@ -34,7 +35,7 @@ class LiveRun:
 
 
 class Roll:
-    """Live runs by id, and the outcomes of the last `keep_finished` ones."""
+    """Live runs by id, and the outcomes of the last `keep_finished` ones, but for those with large results."""
 
     def __init__(self, keep_finished: int) -> None:
         self._keep_finished = keep_finished
@@ -45,6 +46,9 @@ class Roll:
 
     def __len__(self) -> int:
         return len(self._live)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._live)
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._live
@@ -69,7 +73,9 @@ class Roll:
     def end(self, outcome: RunOutcome) -> LiveRun | None:
         """A run has ended: keeps its outcome, answers who waits; the entry, if the run was live here."""
         live = self._live.pop(outcome.run_id, None)
-        self._finished[outcome.run_id] = outcome
+        # A heavy one comes from the journal when somebody asks again; a failed one may not be there as it is here.
+        if outcome.status == "failed" or not any(is_heavy(each, LARGE_BYTES) for each in outcome.results.values()):
+            self._finished[outcome.run_id] = outcome
         while len(self._finished) > self._keep_finished:
             self._finished.popitem(last=False)
         if live is not None:

@@ -14,6 +14,7 @@ def info_of_record(record: RunRecord, paused: str | None, events: tuple[RunEvent
     """Everything known of one run; `paused` says why it stands still."""
     kept = record.outcome if isinstance(record.outcome, Mapping) else {}
     error = kept.get("error")
+    large = {key: step.stored.facts() for key, step in record.steps.items() if step.stored is not None}
     return RunInfo(
         run_id=record.run_id,
         pipeline_name=record.pipeline_name,
@@ -26,6 +27,7 @@ def info_of_record(record: RunRecord, paused: str | None, events: tuple[RunEvent
         error=error if isinstance(error, dict) else None,
         reason=paused,
         events=events,
+        large=large,
     )
 
 

@@ -28,6 +28,7 @@ class Failed(Protocol):
     ancestry: Ancestry
     workspace: str
     routes: Mapping[str, str]
+    payers: tuple[tuple[str, str], ...]
 
 
 class Say(Protocol):
@@ -59,6 +60,7 @@ async def another_way(
         provider_routes=failed.routes,
         deadline_s=timeout_s,
         ancestors=failed.ancestry.names,
+        payer=failed.payers[0] if failed.payers else None,
     )
     try:
         answer: Recovered | GaveUp = await _ask(kernel, asked, timeout_s + _GRACE_S)

@@ -18,8 +18,9 @@ from actors.journal import JournalError, LoadRun, RecordStep, RunRecord, StepRec
 from actors.kernel import Actor, ActorDeadError, ChildSpec, Normal, Shutdown
 from actors.runs.beginning import error_in
 from actors.runs.deadline import deadline
-from actors.runs.messages import StepBlocked, StepDone, StepGaveUp, StepOpened, StepStopped
+from actors.runs.messages import Restate, StepBlocked, StepDone, StepGaveUp, StepOpened, StepStopped
 from actors.runs.names import pipeline_name
+from actors.runs.purse import Purse
 from actors.runs.recording import journal
 from actors.runs.splicing import another_way
 from actors.runs.workbench import Workbench
@@ -29,9 +30,12 @@ from pipelines.execution import (
     Composite,
     FailureKind,
     StepFailure,
+    after_failure,
     continued_result,
+    kind_of_error,
     retry_delay_s,
     skipped_result,
+    skipped_with,
     wants_another_way,
 )
 from pipelines.language import Scope, Step
@@ -43,7 +47,8 @@ _NO_KWARGS: Mapping[str, Any] = {}
 class StepTicket:
     """What a StepActor is to do. With `failed` it goes straight to what follows a failure: for steps that consist of
     steps, whose own attempt is over. `name` is the StepActor's, `began` when the step did, in seconds of the kernel's
-    clock. `incarnations` is counted by the StepActor alone."""
+    clock. `skipped_with` names the step before it with which it is skipped. `payers` are the runs, each with the path
+    of a step, whose limits its calls count against. `incarnations` is counted by the StepActor alone."""
 
     run_id: str
     pipeline: str
@@ -57,6 +62,8 @@ class StepTicket:
     may_fall_back: bool
     began: float
     failed: dict[str, JsonValue] | None = None
+    skipped_with: str | None = None
+    payers: tuple[tuple[str, str], ...] = ()
     incarnations: int = 0
 
 
@@ -67,7 +74,7 @@ def step_child(ticket: StepTicket, bench: Workbench) -> ChildSpec:
 
 
 class StepActor(Actor):
-    """Works on its ticket as soon as it has started; takes no messages. Ends normally when it has told its result."""
+    """Works on its ticket as soon as it has started; takes `Restate`. Ends normally when it has told its result."""
 
     mailbox_limit = 16
 
@@ -75,14 +82,22 @@ class StepActor(Actor):
         super().__init__()
         self._ticket = ticket
         self._bench = bench
+        self._purse: Purse | None = None
 
     def on_start(self) -> None:
         """Begins the work in a task of this actor."""
         ticket = self._ticket
         ticket.incarnations += 1
+        if ticket.payers:
+            self._purse = Purse(self.kernel, self.ref, ticket.payers, self._bench.price_of)
         if ticket.incarnations > 1:
             self._say("step_restarted", incarnation=ticket.incarnations)
         self.spawn_task(self._work()).add_done_callback(self._ended)
+
+    def on_receive(self, message: Restate) -> None:
+        """Plain: it only tells."""
+        if self._purse is not None:
+            self._purse.restate()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         # Ending from outside of the task leaves nothing to wait for: no further task is needed for the exit.
@@ -96,9 +111,12 @@ class StepActor(Actor):
 
     async def _work(self) -> None:
         ticket = self._ticket
+        result: Any
         try:
             if ticket.failed is not None:
-                status, result = await self._after(ticket.failed, FailureKind.ERROR)
+                status, result = await self._after(ticket.failed, kind_of_error(ticket.failed))
+            elif ticket.skipped_with is not None:
+                status, result = "skipped", skipped_with(ticket.skipped_with)
             else:
                 check_switches(self._bench.kill_view, ticket.ancestry, None)
                 status, result = await self._attempts()
@@ -131,7 +149,8 @@ class StepActor(Actor):
                 failure = failure_of(error)
             delay_s = retry_delay_s(step.retry, attempt, failure, self.kernel.rng)
             if delay_s is None:
-                resort = await self._last_resort(failure, attempt, kept)
+                limited = failure.kind is FailureKind.LIMIT
+                resort = None if limited else await self._last_resort(failure, attempt, kept)
                 if resort is not None:
                     return await self._with_files(resort, "degraded")
                 return await self._after(failure.error(ticket.key, step.type, attempt), failure.kind)
@@ -156,9 +175,11 @@ class StepActor(Actor):
             threads=bench.threads,
             record=self._record_part,
             recall=self._recall_parts,
+            say=self._say,
             attempt=attempt,
             last_attempt=attempt >= step.retry.max_attempts,
             kept=kept,
+            purse=self._purse,
         )
 
     async def _attempt(self, attempt: int, kept: dict[str, Any]) -> tuple[str, Any]:
@@ -192,9 +213,7 @@ class StepActor(Actor):
             found = await another_way(self.kernel, ticket, error, self._bench.fallback_timeout_s, self._say)
             if found is not None:
                 return await self._with_files(found)
-        if step.on_error == "continue":
-            return "continued", continued_result(error)
-        return "failed", error
+        return after_failure(step, ticket.key, error)
 
     async def _with_files(self, found: JsonValue, status: str = "recovered") -> tuple[str, Any]:
         """A healed step leaves the same files as one that succeeded: later steps read them."""
@@ -202,8 +221,7 @@ class StepActor(Actor):
         try:
             await write_outputs(self._context(1, {}), found)
         except Exception as error:  # noqa: BLE001 - the border of a step, as in `_attempts`
-            failed = failure_of(error).error(ticket.key, ticket.step.type, 1)
-            return ("continued", continued_result(failed)) if ticket.step.on_error == "continue" else ("failed", failed)
+            return after_failure(ticket.step, ticket.key, failure_of(error).error(ticket.key, ticket.step.type, 1))
         return status, found
 
     # ---- conclusion ----------------------------------------------------------------------------------------
@@ -218,6 +236,7 @@ class StepActor(Actor):
             self._say("step_failed", duration_s=duration_s, error=problem)
             self._tell(StepGaveUp(ticket.key, problem))
             return
+        large = {} if stands.stored is None else {"large": stands.stored.facts()}
         match stands.status:
             case "skipped":
                 reason = stands.result.get("reason") if isinstance(stands.result, Mapping) else None
@@ -225,9 +244,9 @@ class StepActor(Actor):
             case "failed" | "continued":
                 self._say("step_failed", duration_s=duration_s, error=error_in(stands.result))
             case "degraded":
-                self._say("step_succeeded", duration_s=duration_s, degraded=True)
+                self._say("step_succeeded", duration_s=duration_s, degraded=True, **large)
             case _:
-                self._say("step_succeeded", duration_s=duration_s)
+                self._say("step_succeeded", duration_s=duration_s, **large)
         if stands.status == "failed":
             self._tell(StepGaveUp(ticket.key, error_in(stands.result)))
         else:
@@ -246,7 +265,8 @@ class StepActor(Actor):
 
     async def _recall_parts(self) -> Mapping[str, JsonValue]:
         ticket, below = self._ticket, f"{self._ticket.key}/"
-        record: RunRecord | None = await journal(self.kernel, LoadRun(ticket.run_id), self._bench.record_timeout_s)
+        asked = LoadRun(ticket.run_id, under=below)
+        record: RunRecord | None = await journal(self.kernel, asked, self._bench.record_timeout_s)
         steps: Mapping[str, StepRecord] = {} if record is None else record.steps
         return {
             key.removeprefix(below): step.result

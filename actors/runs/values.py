@@ -22,7 +22,10 @@ class RunRequest:
     `inputs` are as the caller gave them; the dispatcher fills in defaults and turns text into declared types.
     `workspace` is an existing absolute directory. `source_text` is the definition as written; empty for a pipeline
     made by a program. `parent` names the run this one helps, `depth` how far it is from a user's request,
-    `on_behalf_of` the pipelines whose kill switches hold for this run too.
+    `on_behalf_of` the pipelines whose kill switches hold for this run too, `payer` the run and the path of its step
+    whose limits what this run spends counts against.
+    `asked` is what was asked for before references were resolved (its hash, or the reference), `references` what they
+    were bound to; both only where there were any.
     `provider_routes` (step type family, such as "claude" -> provider name) goes before the node's own routes.
     """
 
@@ -37,6 +40,9 @@ class RunRequest:
     origin: RunOrigin = "user"
     provider_routes: Mapping[str, str] = field(default_factory=dict[str, str])
     on_behalf_of: tuple[str, ...] = ()
+    payer: tuple[str, str] | None = None
+    asked: str | None = None
+    references: tuple[Mapping[str, JsonValue], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,8 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run as `GetRun` and `ListRuns` show it. `steps` maps step path to status; `ListRuns` leaves `steps` and
-    `events` empty. Times are Unix seconds."""
+    """A run as `GetRun` and `ListRuns` show it. `steps` maps step path to status, `large` to {bytes, sha256,
+    excerpt} of results that are kept apart; `ListRuns` leaves these and `events` empty. Times are Unix seconds."""
 
     run_id: str
     pipeline_name: str
@@ -73,3 +79,4 @@ class RunInfo:
     error: dict[str, JsonValue] | None = None
     reason: str | None = None
     events: tuple[RunEvent, ...] = ()
+    large: Mapping[str, dict[str, JsonValue]] = field(default_factory=dict[str, dict[str, JsonValue]])

@@ -133,7 +133,7 @@ class SessionDesk(Actor):
         )
         if known is not None:
             return _spoken(known, repeated=True)
-        sent = within_bounds(past, asked.max_turns, asked.max_characters)
+        sent = within_bounds(past, asked.max_turns, asked.max_characters, asked.max_history_tokens)
         request = replace(asked.request, history=as_turns(sent))
         answer = await complete(self.kernel, asked.provider, request)
         turn = NewTurn(

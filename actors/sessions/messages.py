@@ -46,8 +46,8 @@ class Converse:
 
     `turn_id` is the same in every attempt at one turn and after every crash: a turn that was answered is not asked
     again, its answer is given. Turns of one session wait for each other, at most `wait_s`. The latest `max_turns`
-    turns are sent along; those of `run_id` alone if `only_this_run`. A session that is not `durable` is forgotten
-    some time after its run.
+    turns are sent along, as far as they fit the other bounds; those of `run_id` alone if `only_this_run`. A session
+    that is not `durable` is forgotten some time after its run.
     """
 
     session: str
@@ -60,6 +60,7 @@ class Converse:
     durable: bool = True
     only_this_run: bool = False
     wait_s: float = 600.0
+    max_history_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

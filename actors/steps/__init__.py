@@ -8,6 +8,7 @@ from actors.steps.context import Executor, LastResort, StepContext, check_switch
 from actors.steps.errors import (
     AnswerMisfitError,
     EchoedFailureError,
+    LedgerUnavailableError,
     OutsideWorkspaceError,
     StepError,
     SwitchedOffError,
@@ -16,6 +17,7 @@ from actors.steps.errors import (
 )
 from actors.steps.jail import Jail
 from actors.steps.output import write_output, write_outputs
+from actors.steps.paying import PriceOf, unknown_price
 from actors.steps.table import LAST_RESORTS, PROVIDER_FAMILIES, STEP_EXECUTORS
 
 __all__ = [
@@ -27,7 +29,9 @@ __all__ = [
     "Executor",
     "Jail",
     "LastResort",
+    "LedgerUnavailableError",
     "OutsideWorkspaceError",
+    "PriceOf",
     "StepContext",
     "StepError",
     "SwitchedOffError",
@@ -35,6 +39,7 @@ __all__ = [
     "check_switches",
     "failure_of",
     "provider_of",
+    "unknown_price",
     "write_output",
     "write_outputs",
 ]

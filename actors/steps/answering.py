@@ -15,7 +15,7 @@ from actors.steps.context import StepContext
 from actors.steps.errors import StepError, SwitchedOffError, failure_of
 from actors.steps.output import write_output
 from pipelines.execution import FailureKind, Spending, skipped_result
-from pipelines.extraction import normalise_schema, validate_against
+from pipelines.extraction import normalise_parameters, validate_against
 from pipelines.language import ARGUMENTS, FunctionSpec, Scope, render, unwrap
 
 LONGEST_OUTPUT = 100_000
@@ -33,7 +33,7 @@ def parameters_of(function: FunctionSpec) -> Mapping[str, Any]:
     """Its parameters as JSON Schema of an object."""
     if function.parameters is None:
         return _NO_PARAMETERS
-    schema = cast("Mapping[str, Any]", normalise_schema(function.parameters))
+    schema = cast("Mapping[str, Any]", normalise_parameters(function.parameters))
     return schema if schema.get("type") == "object" else {"type": "object", "properties": {}, **schema}
 
 
@@ -47,7 +47,7 @@ async def answer_call(
     context: StepContext, functions: Mapping[str, FunctionSpec], call: FunctionCall, number: int, spent: Spending
 ) -> FunctionResult:
     """What the call gave; what a step spent for it goes into `spent`. A failure is told to the model as {"error": ...};
-    only a kill switch and a spent provider end the step."""
+    only a kill switch, a limit and a spent provider end the step."""
     function = functions.get(call.name)
     if function is None:
         return _failed(call, f"there is no function {call.name!r}; there are: {', '.join(functions)}")
@@ -60,7 +60,7 @@ async def answer_call(
         raise
     except Exception as error:
         failure = failure_of(error)
-        if failure.kind is FailureKind.SPENT:
+        if failure.kind in {FailureKind.SPENT, FailureKind.LIMIT}:
             raise
         return _failed(call, failure.message)
     return FunctionResult(call, _output(value))

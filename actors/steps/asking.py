@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from actors.providers import Answer, Request
 from actors.steps.context import StepContext
+from pipelines.context import pieces_of
 from pipelines.extraction import normalise_schema
 from pipelines.language import ParallelTask, PromptStep, Scope, render, render_text
 
@@ -28,14 +29,18 @@ def make_request(
     Raises `TemplateError`.
     """
     schema = getattr(asked, "output_schema", schema)
+    prompt = render_text(asked.prompt, scope)
     return Request(
-        prompt=render_text(asked.prompt, scope),
+        prompt=prompt,
+        parts=pieces_of(asked.prompt, asked.prompt_parts, scope, prompt),
         system=_system(asked, scope, options),
         model=asked.model or _text(options.get("model")),
         max_tokens=asked.max_tokens or _whole(options.get("max_tokens")) or DEFAULT_MAX_TOKENS,
         temperature=asked.temperature if asked.temperature is not None else _number(options.get("temperature")),
         json_schema=None if schema is None else schema_of(schema),
         timeout_s=timeout_s or _timeout_s(options) or DEFAULT_TIMEOUT_S,
+        top_p=_number(options.get("top_p")),
+        top_k=_whole(options.get("top_k")),
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from actors.steps.asking import rendered_options
 from actors.steps.context import StepContext
 from actors.steps.errors import WorkspaceFileError
-from pipelines.language import ClaudeBatchStep, compile_template, is_template, render, render_text
+from pipelines.language import ClaudeBatchStep, PromptPart, compile_template, is_template, render, render_text
 
 MOST_TASKS: Final = 10_000
 _FILES: Final = "@files"
@@ -31,6 +31,7 @@ class Question:
     file: str | None = None
     system: str | None = None
     options: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    parts: tuple[PromptPart, ...] = ()
 
     @property
     def places_the_file(self) -> bool:
@@ -48,15 +49,16 @@ async def questions_of(context: StepContext) -> list[Question]:
     for task in step.tasks:
         file = None if task.file is None else render_text(task.file, context.scope)
         own = rendered_options(task.claude_options, context.scope)
-        found.append(Question(task.id, len(found), task.prompt, file, task.system, own))
+        found.append(Question(task.id, len(found), task.prompt, file, task.system, own, task.prompt_parts))
     if step.files is not None:
         paths = await context.record(_FILES, list[JsonValue](await _paths(context, render(step.files, context.scope))))
         taken = {each.id for each in found}
         for path in paths if isinstance(paths, list) else ():
             name = str(path)
-            found.append(Question(f"file:{name}" if name in taken else name, len(found), step.prompt or "", name))
+            id_ = f"file:{name}" if name in taken else name
+            found.append(Question(id_, len(found), step.prompt or "", name, parts=step.prompt_parts))
     elif step.prompt is not None and not step.tasks:
-        found.append(Question("task_1", 0, step.prompt))
+        found.append(Question("task_1", 0, step.prompt, parts=step.prompt_parts))
     if len(found) > MOST_TASKS:
         raise WorkspaceFileError(f"the batch has {len(found)} tasks, more than {MOST_TASKS}; split it")
     return found

@@ -9,12 +9,14 @@ from pathlib import PurePosixPath
 
 from pydantic import JsonValue
 
+from actors.providers import Request
 from actors.steps.asking import make_request, result_of
 from actors.steps.batch_tasks import Question, questions_of
 from actors.steps.context import StepContext
 from actors.steps.errors import BatchFailedError, SwitchedOffError, failure_of
 from actors.steps.preset_options import options_with_preset, preset_facts
-from pipelines.execution import batch_result, fewest_successes
+from pipelines.context import PRIORITIES, ContextPart, joined
+from pipelines.execution import LimitReachedError, batch_result, fewest_successes
 from pipelines.language import ClaudeBatchStep, ParallelTask
 from pipelines.presets import DEFAULT_PRESET
 
@@ -52,7 +54,9 @@ async def ask_batch(context: StepContext) -> JsonValue:
         raise BatchFailedError(len(results), len(questions), wanted, next(iter(told.values())))
     files = {each.id: each.file for each in questions if each.file is not None}
     ids = tuple(each.id for each in questions)
-    return {**batch_result(ids, files, results, told, step.batch_config), **preset_facts(context, preset)}
+    facts: JsonValue = {"step_name": step.name, "total_tasks": len(ids), "files_processed": list(files.values())}
+    result = batch_result(ids, files, results, told, step.batch_config)
+    return {**result, "claude_batch_metadata": facts, **preset_facts(context, preset)}
 
 
 async def _ask_all(
@@ -68,7 +72,7 @@ async def _ask_all(
         async with places:
             try:
                 answer = await _ask(context, question, options)
-            except SwitchedOffError:
+            except (SwitchedOffError, LimitReachedError):
                 raise
             except Exception as error:  # noqa: BLE001 - one task's failure is the policy's business, like a step's
                 errors[question.id] = error
@@ -103,6 +107,7 @@ async def _ask(context: StepContext, question: Question, options: Mapping[str, J
     asked = ParallelTask(
         id=question.id,
         prompt=question.prompt,
+        prompt_parts=question.parts,
         model=step.model,
         system=question.system or step.system,
         max_tokens=step.max_tokens,
@@ -110,8 +115,19 @@ async def _ask(context: StepContext, question: Question, options: Mapping[str, J
     )
     request = make_request(asked, scope, {**options, **question.options}, _timeout_s(step), step.output_schema)
     if text and not question.places_the_file:
-        request = replace(request, prompt=f"{request.prompt}\n\n{text}" if request.prompt else text)
+        request = _followed_by(request, question.file or "", text)
     return result_of(await context.ask(context.provider("claude"), request, part=question.id))
+
+
+def _followed_by(request: Request, file: str, text: str) -> Request:
+    """The request with the file's text behind its prompt."""
+    material = ContextPart(f"file {file}", text, "material", PRIORITIES["material"])
+    if request.prompt:
+        *others, last = request.parts
+        parts = (*others, replace(last, glue="\n\n"), material)
+    else:
+        parts = (material,)
+    return replace(request, prompt=joined(parts), parts=parts)
 
 
 def _timeout_s(step: ClaudeBatchStep) -> float | None:

@@ -14,7 +14,7 @@ from actors.steps.conforming import ask_conforming
 from actors.steps.context import StepContext
 from actors.steps.errors import StepError, failure_of
 from actors.steps.preset_options import options_with_preset, preset_facts
-from pipelines.execution import FailureKind, answered, degraded, notice, worth_a_retry
+from pipelines.execution import FailureKind, LimitReachedError, answered, degraded, notice, worth_a_retry
 from pipelines.language import ClaudeRobustStep, LanguageError
 from pipelines.recovery import simplified
 
@@ -72,7 +72,7 @@ async def _cached(context: StepContext) -> dict[str, JsonValue] | None:
 
 async def _simplified(context: StepContext) -> dict[str, JsonValue] | None:
     """One more call, shorter and plainer. None when it fails, too."""
-    with contextlib.suppress(ProviderError, LanguageError, StepError):
+    with contextlib.suppress(ProviderError, LanguageError, StepError, LimitReachedError):
         request = await _request(context)
         shorter = replace(request, prompt=simplified(request.prompt), temperature=_SIMPLIFIED_TEMPERATURE)
         provider = context.provider("claude")

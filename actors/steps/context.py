@@ -13,7 +13,9 @@ from actors.kernel import Kernel
 from actors.killswitch import KillView
 from actors.providers import Answer, Request, complete
 from actors.steps.errors import SwitchedOffError
+from actors.steps.fitting import Fitted, fit
 from actors.steps.jail import Jail
+from actors.steps.paying import Purse, paid
 from pipelines.execution import Ancestry, Composite, FailureKind
 from pipelines.language import BaseStep, Scope, prompt_files
 
@@ -21,6 +23,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 FALLBACK_PROVIDER = "offline"
+
+
+def said_to_nobody(_kind: str, /, **_data: JsonValue) -> None:
+    """Tells nobody: for steps outside of a run."""
 
 
 async def nothing_kept() -> Mapping[str, JsonValue]:
@@ -35,7 +41,9 @@ class StepContext:
     `step` is as defined; render what is needed against `scope`. `attempt` counts from 1, `last_attempt` says that no
     retry follows. `kept` lives as long as the StepActor: what an attempt puts there the next one finds. `record` keeps
     a value of this step under a path of its own in the journal and gives back the one that stands; `recall` gives all
-    of them by that path, those of a former life of the run, too.
+    of them by that path, those of a former life of the run, too. `say` tells a `RunEvent` of the step: its kind, and
+    its data by name. `purse` is there when limits hold for its calls. `counted` names the summaries that this attempt
+    has paid for in a result already.
     """
 
     kernel: Kernel
@@ -50,9 +58,12 @@ class StepContext:
     threads: asyncio.Semaphore
     record: Callable[[str, JsonValue], Awaitable[JsonValue]]
     recall: Callable[[], Awaitable[Mapping[str, JsonValue]]] = nothing_kept
+    say: Callable[..., None] = said_to_nobody
     attempt: int = 1
     last_attempt: bool = True
     kept: dict[str, Any] = field(default_factory=dict[str, Any])
+    purse: Purse | None = None
+    counted: set[str] = field(default_factory=set[str])
 
     @property
     def jail(self) -> Jail:
@@ -80,18 +91,40 @@ class StepContext:
         return provider_of(self.step, family, self.routes)
 
     async def ask(self, provider: str, request: Request, part: str = "") -> Answer:
-        """Asks a provider. Raises `SwitchedOffError` when a kill switch forbids the call, else `ProviderError`.
+        """Asks a provider what fits its model's window (see `fit`); `metadata["context"]` says how large it was.
+
+        Raises `SwitchedOffError` when a kill switch forbids the call, `LimitReachedError` when a limit of the run does,
+        `ContextOverflowError`, or `ProviderError`.
 
         `part` names the call among several of one step. The idempotency key is the same for the same call in every
         attempt and after every crash.
         """
         check_switches(self.kill_view, self.ancestry, provider)
-        return await complete(self.kernel, provider, self.keyed(request, part))
+        fitted = await fit(self, provider, request)
+        async with paid(self.purse, provider, fitted.request) as bill:
+            answer = await complete(self.kernel, provider, self.keyed(fitted.request, part))
+            bill.answered(answer.model, answer.usage.input_tokens, answer.usage.output_tokens, answer.cost_usd)
+        return with_context(answer, fitted)
+
+    async def ask_plainly(self, provider: str, request: Request, part: str) -> Answer:
+        """As `ask`, for a request that is known to be small."""
+        check_switches(self.kill_view, self.ancestry, provider)
+        async with paid(self.purse, provider, request) as bill:
+            answer = await complete(self.kernel, provider, self.keyed(request, part))
+            bill.answered(answer.model, answer.usage.input_tokens, answer.usage.output_tokens, answer.cost_usd)
+        return answer
 
     def keyed(self, request: Request, part: str = "") -> Request:
         """The request with its idempotency key, for calls that another actor makes."""
         key = f"{self.run_id}:{self.key}:{part}" if part else f"{self.run_id}:{self.key}"
         return replace(request, idempotency_key=key)
+
+
+def with_context(answer: Answer, fitted: Fitted) -> Answer:
+    """The answer with what was counted, and with what its summaries cost."""
+    cost = answer.cost_usd if fitted.cost_usd is None else (answer.cost_usd or 0) + fitted.cost_usd
+    metadata = {**answer.metadata, "context": fitted.facts}
+    return replace(answer, metadata=metadata, usage=answer.usage + fitted.usage, cost_usd=cost)
 
 
 def provider_of(step: BaseStep, family: str, routes: Mapping[str, str]) -> str:

@@ -22,7 +22,9 @@ async def transform(context: StepContext) -> JsonValue:
     data = resolve_source(step.input_source, scope)
 
     def work() -> JsonValue:
-        return apply_operations(data, step.operations, sources=lambda source: resolve_source(source, scope))
+        return apply_operations(
+            data, step.operations, sources=lambda source: resolve_source(source, scope), lenient=scope.lenient
+        )
 
     many = isinstance(data, list) and len(data) > _MANY_ITEMS
     changed = await asyncio.to_thread(work) if many else work()

@@ -6,8 +6,15 @@ StepError                 the base of what executors raise themselves; `kind` de
 ├── FunctionRoundsError   the model calls functions and comes to no answer
 ├── UndeclaredFunctionError  a step names a function that its pipeline does not declare
 ├── SessionUnavailableError  the actor that keeps conversations does not answer at the moment
+├── ContextOverflowError  the question is larger than the model's window, or than the step allows
+├── LedgerUnavailableError  nobody says at the moment what the run may still spend
 ├── BatchFailedError      too few tasks of a batch succeeded
 ├── PipelineDataError     what should be pipelines is none
+├── NotAvailableError     the node cannot do what the step is for yet
+├── RejectedError         a person said no
+├── ApprovalExpiredError  nobody answered in time
+├── ApprovalTooLargeError more than can be put before a person
+├── WaitTimeError         a wait's time is none
 ├── OutsideWorkspaceError a path leads out of the run's workspace (`jail.py`)
 ├── WorkspaceFileError    a file of the workspace is missing, too large, not a file, not UTF-8 (`jail.py`)
 └── WorkspaceDiskError    the disk cannot do it at the moment: full, failing (`jail.py`)
@@ -21,9 +28,10 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
+from actors.journal import ResultLostError
 from actors.providers import ProviderError, RefusedError, SpentError, TransientError
 from actors.sessions.messages import SessionError
-from pipelines.execution import FailureKind, LoopInputError, NestingError, StepFailure
+from pipelines.execution import FailureKind, LimitReachedError, LoopInputError, NestingError, StepFailure
 from pipelines.guardrails.kill_switch import Switch
 from pipelines.language import LanguageError
 from pipelines.transform import TransformError
@@ -70,6 +78,20 @@ class SessionUnavailableError(StepError):
     kind = FailureKind.TRANSIENT
 
 
+class ContextOverflowError(StepError):
+    """The question is larger than its model or its step takes. Nothing was asked; the same again would be as large."""
+
+    code = "context_overflow"
+    kind = FailureKind.REFUSED
+
+
+class LedgerUnavailableError(StepError):
+    """The actor that knows what the run may still spend does not answer at the moment."""
+
+    code = "ledger_unavailable"
+    kind = FailureKind.TRANSIENT
+
+
 class BatchFailedError(StepError):
     """Fewer tasks succeeded than the batch's `success_policy` wants."""
 
@@ -85,6 +107,41 @@ class PipelineDataError(StepError):
     """The data of an executor is no list of pipelines."""
 
     code = "pipeline_data"
+    kind = FailureKind.INVALID
+
+
+class NotAvailableError(StepError):
+    """The node cannot do this yet. Nothing may stand in for it: whoever reads the result must know."""
+
+    code = "not_available"
+    kind = FailureKind.FORBIDDEN
+
+
+class RejectedError(StepError):
+    """A person rejected what the step asked. Nothing else may be tried in its place."""
+
+    code = "rejected"
+    kind = FailureKind.FORBIDDEN
+
+
+class ApprovalExpiredError(StepError):
+    """Nobody answered in time, and `on_expiry: fail` says what that means."""
+
+    code = "approval_expired"
+    kind = FailureKind.FORBIDDEN
+
+
+class ApprovalTooLargeError(StepError):
+    """A question that is too large to be shown and kept."""
+
+    code = "approval_too_large"
+    kind = FailureKind.INVALID
+
+
+class WaitTimeError(StepError):
+    """What a `wait` was given is no time, or too far away."""
+
+    code = "wait_time"
     kind = FailureKind.INVALID
 
 
@@ -121,12 +178,16 @@ def failure_of(error: Exception) -> StepFailure:
     match error:
         case ProviderError():
             return StepFailure(_provider_kind(error), error.code, error.message, error.provider, error.retry_after_s)
+        case ResultLostError():
+            return StepFailure(FailureKind.FORBIDDEN, error.code, str(error))
         case SessionError():
             return StepFailure(FailureKind.TRANSIENT, error.code, str(error))
         case StepError():
             return StepFailure(error.kind, error.code, str(error))
         case LanguageError():
             return StepFailure(FailureKind.INVALID, error.code, str(error))
+        case LimitReachedError():
+            return StepFailure(FailureKind.LIMIT, error.code, str(error), facts=error.facts)
         case NestingError():
             return StepFailure(FailureKind.FORBIDDEN, "nesting", str(error))
         case TransformError():

@@ -53,7 +53,13 @@ async def request_of(context: StepContext, options: dict[str, JsonValue]) -> Req
 
 def budget_options(step: GeminiStep | GeminiInstructorStep) -> dict[str, JsonValue]:
     """The limits of its token budget as options."""
-    return {"max_tokens": step.token_budget.max_output_tokens, "temperature": step.token_budget.temperature}
+    budget = step.token_budget
+    return {
+        "max_tokens": budget.max_output_tokens,
+        "temperature": budget.temperature,
+        "top_p": budget.top_p,
+        "top_k": budget.top_k,
+    }
 
 
 def _with_findings(request: Request, talk: FunctionTalk, said: str) -> Request:

@@ -19,9 +19,11 @@ _TASK = "@task."
 
 
 async def ask_parallel(context: StepContext) -> JsonValue:
-    """Every task's result by id. A retry, and the step after a crash, ask only what has no answer yet. Single failures
-    that no other attempt can mend stay in the result (`success` is then false); when every task failed, the step
-    fails."""
+    """Every task's result by id, and what each came to as the list `results` (null for a failed one).
+
+    A retry, and the step after a crash, ask only what has no answer yet. Single failures that no other attempt can mend
+    stay in the result (`success` is then false); when every task failed, the step fails.
+    """
     step: ParallelClaudeStep = context.step
     places = asyncio.Semaphore(step.max_parallel)
     errors: dict[str, Exception] = {}
@@ -72,6 +74,7 @@ def _combined(
 ) -> dict[str, JsonValue]:
     spent = Spending()
     individual: dict[str, JsonValue] = {}
+    outcome: list[JsonValue] = []
     texts: list[str] = []
     for task in step.parallel_tasks:
         result = results.get(task.id)
@@ -79,13 +82,16 @@ def _combined(
             spent.add(dict(result))
             texts.append(f"## {task.id}\n\n{result.get('text', '')}")
             individual[task.id] = dict(result)
+            outcome.append(result.get("result"))
         else:
             individual[task.id] = {"success": False, "error": failure_of(errors[task.id]).error(task.id, "claude", 1)}
+            outcome.append(None)
     text = "\n\n".join(texts)
     usage: dict[str, JsonValue] = {**spent.usage}
     return {
         "combined_results": text,
         "individual_results": individual,
+        "results": outcome,
         "success": not errors,
         "text": text,
         "result": text,

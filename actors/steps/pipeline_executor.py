@@ -8,13 +8,26 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, cast
 
 from pydantic import JsonValue
 
+from actors.library import link_here
 from actors.steps.context import StepContext
 from actors.steps.errors import PipelineDataError
-from pipelines.execution import Ancestry, Composite, NestingError, Refused, Trial, TrialsRun, enter, inner_scope
+from actors.steps.lasting import ran_for_s
+from pipelines.execution import (
+    Ancestry,
+    Composite,
+    LimitReachedError,
+    NestingError,
+    Refused,
+    Trial,
+    TrialsRun,
+    enter,
+    inner_scope,
+)
 from pipelines.language import (
     ExecutorStep,
     LanguageError,
@@ -26,7 +39,9 @@ from pipelines.language import (
     load_pipeline,
     parse_json,
     render,
+    to_yaml,
 )
+from pipelines.linking import has_references
 
 MOST_PIPELINES: Final = 50
 _FENCE: Final = re.compile(r"```(?:ya?ml|json)?[ \t]*\n(.*?)^```", re.S | re.M)
@@ -62,14 +77,29 @@ async def _open(context: StepContext, given: list[JsonValue]) -> Composite:
     steps = context.ancestry.total_steps
     for index, each in enumerate(given):
         made = await asyncio.to_thread(_read, each, f"{step.name}[{index}]")
+        if isinstance(made, Pipeline) and has_references(made):
+            made = await _complete(context, made, index)
         if isinstance(made, Pipeline):
             # All of them count: the limit is the whole step's.
-            above = Ancestry(context.ancestry.names, context.ancestry.hashes, steps)
+            above = replace(context.ancestry, total_steps=steps)
             made = _trial(context, made, above)
         if isinstance(made, Trial):
             steps = made.ancestry.total_steps
         trials.append(made)
-    return TrialsRun(context.key, step, tuple(trials))
+    return TrialsRun(context.key, step, tuple(trials), ran_s=await ran_for_s(context, step.config.max_seconds))
+
+
+async def _complete(context: StepContext, pipeline: Pipeline, index: int) -> Pipeline | Refused:
+    """The pipeline with what it refers to in the node's library, as that was when the step first began."""
+    part = f"@linked[{index}]"
+    kept = (await context.recall()).get(part)
+    try:
+        if kept is None:
+            _, whole = await link_here(context.kernel, to_yaml(pipeline), pipeline.name)
+            kept = await context.record(part, whole)
+        return await asyncio.to_thread(load_pipeline, str(kept), source=pipeline.name)
+    except LanguageError as error:
+        return Refused(pipeline.name, {"code": error.code, "message": str(error)})
 
 
 def _read(data: JsonValue, source: str) -> Pipeline | Refused:
@@ -94,6 +124,8 @@ def _trial(context: StepContext, child: Pipeline, above: Ancestry) -> Trial | Re
     holder = PipelineStep(name=step.name, type="pipeline", pipeline=child, inputs=inputs, config=step.config)
     try:
         return Trial(child, inner_scope(holder, child, context.scope), enter(holder, child, above))
+    except LimitReachedError as error:
+        return Refused(child.name, error.error(step.name, "pipeline"))
     except NestingError as error:
         return Refused(child.name, {"code": "nesting", "message": str(error)})
     except LanguageError as error:

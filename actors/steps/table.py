@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from actors.steps.approval import ask_person
 from actors.steps.checkpoint import hold
 from actors.steps.claude import ask_claude
 from actors.steps.claude_batch import ask_batch
@@ -15,6 +16,7 @@ from actors.steps.claude_smart import ask_smart
 from actors.steps.codebase_query import query_codebase
 from actors.steps.context import Executor, LastResort
 from actors.steps.data_transform import transform
+from actors.steps.deploy import deploy
 from actors.steps.echo import echo
 from actors.steps.file_ops import operate
 from actors.steps.for_loop import open_loop
@@ -26,6 +28,7 @@ from actors.steps.pipeline import open_pipeline
 from actors.steps.pipeline_executor import open_trial, open_trials
 from actors.steps.set_variable import set_variables
 from actors.steps.switch import open_switch
+from actors.steps.wait import wait
 from actors.steps.while_loop import open_while
 
 STEP_EXECUTORS: Final[Mapping[str, Executor]] = {
@@ -49,8 +52,12 @@ STEP_EXECUTORS: Final[Mapping[str, Executor]] = {
     "continue": leave,
     "switch": open_switch,
     "checkpoint": hold,
+    "approval": ask_person,
+    "wait": wait,
     "pipeline_executor": open_trial,
     "parallel_pipeline_executor": open_trials,
+    "conditional_deploy": deploy,
+    "pipeline_deployer": deploy,
     "test_echo": echo,
 }
 

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from itertools import permutations
 from typing import Final, cast
 
-import yaml
 from pydantic import JsonValue
 
 from pipelines.conversion.xml_text import ConversionError, read_xml, write_xml
-from pipelines.language import InvalidPipelineError, parse_json, read_yaml
+from pipelines.language import InvalidPipelineError, data_to_yaml, parse_json, read_yaml
 
 FORMATS: Final = ("csv", "json", "yaml", "xml")
 CONVERSIONS: Final = tuple(f"{source}_to_{target}" for source, target in permutations(FORMATS, 2))
@@ -82,10 +81,6 @@ def _write_json(data: JsonValue) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def _write_yaml(data: JsonValue) -> str:
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=False, width=110)
-
-
 _READERS: Final[dict[str, Callable[[str], JsonValue]]] = {
     "csv": read_csv,
     "json": _read_json,
@@ -95,6 +90,6 @@ _READERS: Final[dict[str, Callable[[str], JsonValue]]] = {
 _WRITERS: Final[dict[str, Callable[[JsonValue], str]]] = {
     "csv": csv_text,
     "json": _write_json,
-    "yaml": _write_yaml,
+    "yaml": data_to_yaml,
     "xml": write_xml,
 }

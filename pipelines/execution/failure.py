@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from pydantic import JsonValue
 
-from pipelines.language import BaseStep, RetryPolicy
+from pipelines.execution.limits import ends
+from pipelines.execution.skipping import skipped_by_failure
+from pipelines.language import BaseStep, RetryPolicy, WaitingStep
 
 LONGEST_WAIT_S: Final = 600.0
 """A provider that wants to be asked again later than this is not waited for."""
@@ -19,7 +22,7 @@ class FailureKind(StrEnum):
     """What the caller may do about a failure.
 
     transient: try again. error: an unforeseen exception, worth another try. timeout: the step's own deadline.
-    refused, unavailable, invalid: the same again would fail again, another way may not. spent, forbidden: stop.
+    refused, unavailable, invalid: the same again would fail again, another way may not. spent, forbidden, limit: stop.
     """
 
     TRANSIENT = "transient"
@@ -30,6 +33,7 @@ class FailureKind(StrEnum):
     INVALID = "invalid"
     SPENT = "spent"
     FORBIDDEN = "forbidden"
+    LIMIT = "limit"
 
     @property
     def worth_another_try(self) -> bool:
@@ -38,7 +42,9 @@ class FailureKind(StrEnum):
 
 
 _RETRIED: Final = frozenset({FailureKind.TRANSIENT, FailureKind.ERROR, FailureKind.TIMEOUT})
-_FINAL: Final = frozenset({FailureKind.SPENT, FailureKind.FORBIDDEN})
+_FINAL: Final = frozenset({FailureKind.SPENT, FailureKind.FORBIDDEN, FailureKind.LIMIT})
+# Nothing may take the place of what a person refused, nor of the step around it.
+_PERSONS_NO: Final = frozenset({"rejected", "approval_expired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class StepFailure:
     message: str
     provider: str | None = None
     retry_after_s: float | None = None
+    facts: Mapping[str, JsonValue] | None = None
 
     def error(self, step: str, step_type: str, attempts: int) -> dict[str, JsonValue]:
         """The failure as journals, events and the fallback see it."""
@@ -63,7 +70,7 @@ class StepFailure:
         }
         if self.provider is not None:
             facts["provider"] = self.provider
-        return facts
+        return facts if self.facts is None else {**facts, **self.facts}
 
 
 def retry_delay_s(policy: RetryPolicy, attempt: int, failure: StepFailure, rng: random.Random) -> float | None:
@@ -82,8 +89,25 @@ def retry_delay_s(policy: RetryPolicy, attempt: int, failure: StepFailure, rng: 
 
 
 def wants_another_way(step: BaseStep, kind: FailureKind) -> bool:
-    """Whether the emergent fallback is asked once the step's own attempts are used up."""
-    return step.on_error == "fallback" and kind not in _FINAL
+    """Whether the emergent fallback is asked once the step's own attempts are used up. Never in a person's place."""
+    return step.on_error == "fallback" and kind not in _FINAL and not isinstance(step, WaitingStep)
+
+
+def kind_of_error(error: Mapping[str, JsonValue]) -> FailureKind:
+    """What the failure of a step that consists of steps may be answered with: its parts have had their own answers."""
+    if error.get("code") in _PERSONS_NO:
+        return FailureKind.FORBIDDEN
+    return FailureKind.LIMIT if error.get("kind") == str(FailureKind.LIMIT) else FailureKind.ERROR
+
+
+def after_failure(step: BaseStep, key: str, error: dict[str, JsonValue]) -> tuple[str, JsonValue]:
+    """(status, result) of a step that has failed for good and for which there is no other way. The status "failed"
+    comes with the error itself."""
+    if step.on_error not in {"continue", "skip"} or ends(error, key):
+        return "failed", error
+    if step.on_error == "continue":
+        return "continued", continued_result(error)
+    return "skipped", skipped_by_failure(step.name, error)
 
 
 def continued_result(error: dict[str, JsonValue]) -> JsonValue:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pydantic import JsonValue
 
 from pipelines.execution.branches import MAY_LEAVE, Leaving, left_by, offered_results
-from pipelines.execution.graph import Graph
-from pipelines.language import Scope, Step
+from pipelines.execution.graph import Graph, graph_of, graph_of_finally
+from pipelines.execution.skipping import skips_others
+from pipelines.language import Limits, Pipeline, Scope, Step
 
-Progress = Literal["waiting", "running", "done"]
+OnFailure = Literal["stop", "finish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,14 @@ class Ancestry:
     """Where a frame stands: the chain of pipelines above it, for depth, cycles and kill switches.
 
     `names` and `hashes` run from the outermost pipeline inwards; `total_steps` counts the steps of the nested pipelines
-    of the chain, without those of the outermost one.
+    of the chain, without those of the outermost one. `deepest` and `most_steps` are what the limits of the chain leave.
     """
 
     names: tuple[str, ...]
     hashes: tuple[str, ...]
     total_steps: int
+    deepest: int | None = None
+    most_steps: int | None = None
 
     @property
     def depth(self) -> int:
@@ -39,7 +42,12 @@ class Ancestry:
 
     def within(self, name: str, content_hash: str, steps: int) -> Ancestry:
         """The ancestry one pipeline further in."""
-        return Ancestry((*self.names, name), (*self.hashes, content_hash), self.total_steps + steps)
+        total = self.total_steps + steps
+        return Ancestry((*self.names, name), (*self.hashes, content_hash), total, self.deepest, self.most_steps)
+
+    def bounded(self, deepest: int | None, most_steps: int | None = None) -> Ancestry:
+        """The same with further limits; a looser one than there is changes nothing."""
+        return replace(self, deepest=_least(self.deepest, deepest), most_steps=_least(self.most_steps, most_steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,9 @@ class FrameSpec:
 
     `scope` is what its steps may see besides each other. With `own_state` it starts with the scope's `state` and keeps
     its variables to itself; without, variables set in it reach the frame above (those of scope "loop" do not).
+    `at_the_end` are its `finally` steps, which may take `at_the_end_s` seconds together. `on_failure` says whether a
+    step that failed for good ends the others at once; None: as in the frame above. `accounts` are the limits that hold
+    below their paths, for as long as the frame lives; it may live for `max_seconds`.
     """
 
     prefix: str
@@ -55,6 +66,47 @@ class FrameSpec:
     scope: Scope
     ancestry: Ancestry
     own_state: bool = False
+    at_the_end: Graph | None = None
+    at_the_end_s: float = 60.0
+    on_failure: OnFailure | None = None
+    accounts: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
+    max_seconds: float | None = None
+
+
+def frame_of(
+    pipeline: Pipeline, prefix: str, scope: Scope, ancestry: Ancestry, accounts: Mapping[str, Limits] | None = None
+) -> FrameSpec:
+    """The frame of a pipeline's own steps."""
+    return FrameSpec(
+        prefix,
+        graph_of(pipeline),
+        scope,
+        ancestry,
+        own_state=True,
+        at_the_end=graph_of_finally(pipeline),
+        at_the_end_s=pipeline.finally_timeout_s,
+        on_failure=pipeline.on_failure,
+        accounts=accounts or {},
+    )
+
+
+def closing_frame(frame: Frame, error: dict[str, JsonValue] | None) -> Frame | None:
+    """The frame of the `finally` steps of one that has ended with `error` (None: well). It sees all results, and as
+    `workflow.status` and `workflow.error` how that ended. A failure in it does not keep the others from running."""
+    spec = frame.spec
+    if spec.at_the_end is None or frame.closes is not None:
+        return None
+    code = None if error is None else error.get("code")
+    status = "succeeded" if error is None else "cancelled" if code in {"cancelled", "no_longer_needed"} else "failed"
+    scope = frame.scope(spec.scope.now_s)
+    told: dict[str, JsonValue] = {"status": status, "error": error}
+    own = replace(scope, workflow={**scope.workflow, **told})
+    inner = FrameSpec(spec.prefix, spec.at_the_end, own, spec.ancestry, own_state=True, on_failure="finish")
+    return Frame(inner, frame.owner, frame.parent, closes=frame)
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else min(one, other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +125,8 @@ class FrameOutcome:
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """The progress of one frame. `owner` is the path of the step that opened it, None for the root."""
+    """The progress of one frame. `owner` is the path of the step that opened it, None for the root. `closes` is the
+    frame whose `finally` steps these are, `error` that of its first step that failed for good."""
 
     spec: FrameSpec
     owner: str | None = None
@@ -82,6 +135,11 @@ class Frame:
     state: MutableMapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     offered: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     left_by: Leaving | None = None
+    closes: Frame | None = None
+    begun: bool = False
+    error: dict[str, JsonValue] | None = None
+    _dead: set[str] = field(default_factory=set[str])
+    _skipping: set[str] = field(default_factory=set[str])
     _waits: dict[str, int] = field(default_factory=dict[str, int])
 
     def __post_init__(self) -> None:
@@ -91,8 +149,28 @@ class Frame:
 
     @property
     def done(self) -> bool:
-        """Whether every step has a result, or one has left the rest undone."""
-        return self.left_by is not None or len(self.results) == len(self._waits)
+        """Whether every step has a result or never will, or one has left the rest undone."""
+        if self.left_by is not None or (self.error is not None and self.stops):
+            return True
+        return len(self.results) + len(self._dead) == len(self._waits)
+
+    @property
+    def stops(self) -> bool:
+        """Whether the first failure ends it, with all that is under way in it."""
+        frame: Frame | None = self
+        while frame is not None:
+            if frame.spec.on_failure is not None:
+                return frame.spec.on_failure == "stop"
+            frame = frame.parent
+        return True
+
+    @property
+    def at_the_end(self) -> bool:
+        """Whether its steps are those of a `finally`, or inside of one."""
+        frame: Frame | None = self
+        while frame is not None and frame.closes is None:
+            frame = frame.parent
+        return frame is not None
 
     def key_of(self, name: str) -> str:
         """The path of one of its steps."""
@@ -102,11 +180,31 @@ class Frame:
         """One of its steps."""
         return self.spec.graph.steps[name]
 
-    def finish(self, name: str, result: JsonValue) -> list[str]:
+    def fail(self, name: str, error: dict[str, JsonValue]) -> None:
+        """A step has failed for good: those that wait for it will never begin."""
+        self.error = self.error or error
+        waiting = [name]
+        while waiting:
+            each = waiting.pop()
+            if each not in self._dead and each not in self.results:
+                self._dead.add(each)
+                waiting += self.spec.graph.dependents[each]
+
+    def skipped_with(self, name: str) -> str | None:
+        """The step before it for which this one is skipped."""
+        if not self._skipping:
+            return None
+        return next(
+            (each for each in self.spec.graph.steps if each in self._skipping & self.spec.graph.needs[name]), None
+        )
+
+    def finish(self, name: str, result: JsonValue, status: str = "succeeded") -> list[str]:
         """Takes a step's result; gives the steps that have become ready. A second result for a step changes nothing."""
         if name in self.results:
             return []
         self.results[name] = result
+        if skips_others(status, result):
+            self._skipping.add(name)
         step = self.step(name)
         self._keep_variables(step, result)
         if step.type in MAY_LEAVE:
@@ -115,7 +213,7 @@ class Frame:
         ready: list[str] = []
         for other in self.spec.graph.dependents[name]:
             self._waits[other] -= 1
-            if self._waits[other] == 0:
+            if self._waits[other] == 0 and other not in self._dead:
                 ready.append(other)
         return ready
 

@@ -9,12 +9,14 @@ from pipelines.language import BaseStep, Pipeline, Step, dependencies
 
 
 class Graph:
-    """Immutable. `waits` says how many steps each one waits for, `dependents` who waits for it, in textual order."""
+    """Immutable. `needs` says which steps each one waits for, `waits` how many, `dependents` who waits for it, in
+    textual order."""
 
-    __slots__ = ("dependents", "first", "steps", "waits")
+    __slots__ = ("dependents", "first", "needs", "steps", "waits")
 
     def __init__(self, steps: tuple[Step, ...], edges: Mapping[str, frozenset[str]]) -> None:
         self.steps: Mapping[str, Step] = {step.name: step for step in steps}
+        self.needs = edges
         self.waits: Mapping[str, int] = {name: len(edges[name]) for name in self.steps}
         dependents: dict[str, list[str]] = {name: [] for name in self.steps}
         for name in self.steps:
@@ -32,6 +34,11 @@ def graph_of_body(step: BaseStep, body: int = 0) -> Graph:
 def graph_of(pipeline: Pipeline) -> Graph:
     """The graph of a checked pipeline. The same content is worked out once, however many runs it has."""
     return _cached(_ByContent(pipeline))
+
+
+def graph_of_finally(pipeline: Pipeline) -> Graph | None:
+    """The graph of its `finally` steps; None when it has none."""
+    return Graph(pipeline.finally_, pipeline.finally_graph) if pipeline.finally_ else None
 
 
 class _ByContent:

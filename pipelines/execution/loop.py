@@ -25,7 +25,9 @@ def loop_items(step: ForLoopStep, scope: Scope) -> list[JsonValue]:
         pairs: list[JsonValue] = [{"key": key, "value": value} for key, value in data.items()]
         data = pairs
     if not isinstance(data, list):
-        raise LoopInputError(f"the data_source of loop '{step.name}' is {_kind(data)}; expected a list or a map")
+        raise LoopInputError(
+            f"Data source must resolve to a list or a map; that of loop '{step.name}' is {_kind(data)}"
+        )
     if len(data) > step.max_iterations:
         raise LoopInputError(
             f"loop '{step.name}' has {len(data)} items, more than its max_iterations of {step.max_iterations}"
@@ -173,6 +175,8 @@ class LoopRun:
             "total_items": len(self._items),
             "completed_items": sum(bool(each["success"]) for each in passes),
         }
+        if self._step.parallel:
+            result |= {"parallel": True, "max_parallel": self._step.max_parallel}
         if self._left_by is not None:
             result["left_by"] = self._left_by
         if self._step.batch_size is not None:
@@ -181,4 +185,5 @@ class LoopRun:
 
 
 def _kind(value: JsonValue) -> str:
-    return "null" if value is None else f"a {type(value).__name__}"
+    words = {"NoneType": "null", "str": "text", "bool": "true or false", "int": "a number", "float": "a number"}
+    return words.get(type(value).__name__, f"a {type(value).__name__}")

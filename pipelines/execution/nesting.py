@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
 from pipelines.execution.composite import Fail, Move, Open, Settle
-from pipelines.execution.frame import Ancestry, FrameOutcome, FrameSpec
-from pipelines.execution.graph import graph_of
-from pipelines.language import OutputError, Pipeline, PipelineStep, Scope, render, resolve_inputs, select_outputs
+from pipelines.execution.frame import Ancestry, FrameOutcome, frame_of
+from pipelines.execution.limits import LimitReachedError, out_of_time, tightest
+from pipelines.execution.resources import resource_breach
+from pipelines.language import (
+    NestingConfig,
+    OutputError,
+    Pipeline,
+    PipelineStep,
+    Scope,
+    render,
+    resolve_inputs,
+    select_outputs,
+)
 
 MAX_DEPTH = 10
 
 
 class NestingError(ValueError):
-    """The inner pipeline must not be entered: too deep, too many steps, or it is inside itself."""
+    """The inner pipeline must not be entered: it is inside itself."""
 
 
 def enter(step: PipelineStep, child: Pipeline, ancestry: Ancestry) -> Ancestry:
-    """The ancestry of the inner pipeline's steps; raises `NestingError` when it may not run here.
+    """The ancestry of the inner pipeline's steps. Raises `NestingError`, or `LimitReachedError` when that is deeper, or
+    holds more steps, than this step or a pipeline around it allows.
 
     A pipeline is "inside itself" when the same content is in the chain above: names may repeat, contents may not.
     """
     inner = ancestry.within(child.name, child.content_hash, len(child.steps))
-    limit = min(step.config.max_depth, MAX_DEPTH)
+    here = ancestry.bounded(min(step.config.max_depth, MAX_DEPTH), step.config.max_total_steps)
+    limit, most = here.deepest, here.most_steps
+    assert limit is not None and most is not None
     chain = " → ".join(inner.names)
     if child.content_hash in ancestry.hashes:
         raise NestingError(f"Circular dependency detected: {chain}")
     if inner.depth > limit:
-        raise NestingError(f"Maximum nesting depth ({limit}) exceeded: current depth is {inner.depth} ({chain})")
-    if inner.total_steps > step.config.max_total_steps:
-        raise NestingError(
-            f"Maximum total steps ({step.config.max_total_steps}) exceeded: "
-            f"current total is {inner.total_steps} ({chain})"
+        message = f"Maximum nesting depth ({limit}) exceeded: current depth is {inner.depth} ({chain})"
+        raise LimitReachedError(message, limit="max_depth", value=limit, spent=ancestry.depth, pipelines=inner.names)
+    if inner.total_steps > most:
+        message = f"Maximum total steps ({most}) exceeded: current total is {inner.total_steps} ({chain})"
+        raise LimitReachedError(
+            message, limit="max_total_steps", value=most, spent=ancestry.total_steps, pipelines=inner.names
         )
-    return inner
+    own = child.limits.max_depth
+    return inner.bounded(limit, most).bounded(None if own is None else inner.depth + own)
 
 
 def inner_scope(step: PipelineStep, child: Pipeline, outer: Scope) -> Scope:
@@ -48,12 +63,19 @@ def inner_scope(step: PipelineStep, child: Pipeline, outer: Scope) -> Scope:
         known = {*child.inputs, *child.implied_inputs}
         given = {name: value for name, value in outer.inputs.items() if name in known}
     return Scope(
-        inputs=resolve_inputs(child, given),
+        # What pipeline_ex's files give too much was told when the file was loaded.
+        inputs=resolve_inputs(child, given, others=child.unresolved_names == "keep"),
         global_vars={**(outer.global_vars if inherits else {}), **child.global_vars},
         state=dict(child.variables),
         workflow=workflow_facts(child, outer.workflow),
         now_s=outer.now_s,
     )
+
+
+def longest_s(config: NestingConfig, child: Pipeline) -> float | None:
+    """The `max_seconds` of the step and of the pipeline in it, the shorter one."""
+    said = [each for each in (config.max_seconds, child.limits.max_seconds) if each is not None]
+    return min(said) if said else None
 
 
 def workflow_facts(pipeline: Pipeline, outer: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -70,25 +92,57 @@ def workflow_facts(pipeline: Pipeline, outer: Mapping[str, JsonValue]) -> dict[s
 
 
 class NestedRun:
-    """One nested pipeline in the making. With inputs its result is {"result": outputs}, without it is the outputs."""
+    """One nested pipeline in the making. With inputs its result is {"result": outputs}, without it is the outputs.
 
-    def __init__(self, key: str, step: PipelineStep, child: Pipeline, scope: Scope, ancestry: Ancestry) -> None:
+    `ran_s` is for how long it has been at work, in a former life of the run. `memory_bytes` gives the process's memory.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        step: PipelineStep,
+        child: Pipeline,
+        scope: Scope,
+        ancestry: Ancestry,
+        *,
+        ran_s: float = 0.0,
+        memory_bytes: Callable[[], float] | None = None,
+    ) -> None:
         self._key = key
         self._step = step
         self._child = child
         self._scope = scope
         self._ancestry = ancestry
+        self._ran_s = ran_s
+        self._memory_bytes = memory_bytes if step.config.memory_limit_mb is not None else None
+        self._memory_before = 0.0 if self._memory_bytes is None else self._memory_bytes()
 
     @property
     def timeout_s(self) -> float | None:
-        return min(self._step.timeout_s or self._step.config.timeout_seconds, self._step.config.timeout_seconds)
+        config, most = self._step.config, longest_s(self._step.config, self._child)
+        older = min(self._step.timeout_s or config.longest_s, config.longest_s)
+        return older if most is None else min(older, max(0.0, most - self._ran_s))
+
+    def time_limit(self) -> LimitReachedError | None:
+        """What is told when its time is over: the `max_seconds` that ended it, None for another timeout."""
+        most, given = longest_s(self._step.config, self._child), self.timeout_s
+        if most is None or given is None or given < most - self._ran_s:
+            return None
+        return out_of_time(most, most, self._ancestry.names, self._key)
 
     def advance(self, ended: FrameOutcome | None) -> Move:
         if ended is None:
-            spec = FrameSpec(self._key, graph_of(self._child), self._scope, self._ancestry, own_state=True)
-            return Open((spec,))
+            limits = tightest(self._step.config.limits, self._child.limits)
+            return Open((frame_of(self._child, self._key, self._scope, self._ancestry, {self._key: limits}),))
         if ended.error is not None:
             return Fail({**ended.error, "pipeline": " → ".join(self._ancestry.names)})
+        if self._memory_bytes is not None:
+            limit_mb, grown = self._step.config.memory_limit_mb, self._memory_bytes() - self._memory_before
+            breach = resource_breach(memory_bytes=grown, memory_limit_mb=limit_mb)
+            if breach is not None:
+                names = self._ancestry.names
+                over = LimitReachedError(breach, limit="memory_limit_mb", value=limit_mb, spent=grown, pipelines=names)
+                return Fail(over.error(self._key, "pipeline"))
         scope = Scope(
             inputs=self._scope.inputs,
             steps=ended.results,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from pydantic import JsonValue
 
 from pipelines.execution.composite import Fail, Move, Open, Settle
-from pipelines.execution.frame import Ancestry, FrameOutcome, FrameSpec
-from pipelines.execution.graph import graph_of
+from pipelines.execution.frame import Ancestry, FrameOutcome, FrameSpec, frame_of
+from pipelines.execution.limits import LimitReachedError, out_of_time
 from pipelines.execution.spending import Spending
 from pipelines.language import (
     ExecutorStep,
@@ -43,10 +43,13 @@ class TrialsRun:
     """One executor step in the making. A pipeline that fails or was refused has a result that says so; results stand in
     the order of the pipelines."""
 
-    def __init__(self, key: str, step: ExecutorStep, trials: tuple[Trial | Refused, ...]) -> None:
+    def __init__(
+        self, key: str, step: ExecutorStep, trials: tuple[Trial | Refused, ...], *, ran_s: float = 0.0
+    ) -> None:
         self._key = key
         self._step = step
         self._trials = trials
+        self._ran_s = ran_s
         self._next = 0
         self._running = 0
         self._results: dict[int, dict[str, JsonValue]] = {}
@@ -54,7 +57,17 @@ class TrialsRun:
 
     @property
     def timeout_s(self) -> float | None:
-        return min(self._step.timeout_s or self._step.config.timeout_seconds, self._step.config.timeout_seconds)
+        config = self._step.config
+        older = min(self._step.timeout_s or config.longest_s, config.longest_s)
+        return older if config.max_seconds is None else min(older, max(0.0, config.max_seconds - self._ran_s))
+
+    def time_limit(self) -> LimitReachedError | None:
+        """What is told when its time is over: its `max_seconds`, None for another timeout."""
+        most, given = self._step.config.max_seconds, self.timeout_s
+        if most is None or given is None or given < most - self._ran_s:
+            return None
+        names = tuple(each.pipeline.name if isinstance(each, Trial) else each.name for each in self._trials)
+        return out_of_time(most, most, names, self._key)
 
     def advance(self, ended: FrameOutcome | None) -> Move:
         if ended is not None:
@@ -80,7 +93,9 @@ class TrialsRun:
             return None
         prefix = f"{self._key}[{index}]"
         self._index_of[prefix] = index
-        return FrameSpec(prefix, graph_of(trial.pipeline), trial.scope, trial.ancestry, own_state=True)
+        limits = {self._key: self._step.config.limits, prefix: trial.pipeline.limits}
+        spec = frame_of(trial.pipeline, prefix, trial.scope, trial.ancestry, limits)
+        return replace(spec, max_seconds=trial.pipeline.limits.max_seconds)
 
     def _settle(self) -> Move:
         results = [self._results[index] for index in range(len(self._trials))]

@@ -8,7 +8,7 @@ shaping   formats and post-processing
 
 from pipelines.extraction.answers import NoJsonError, parse_json_answer
 from pipelines.extraction.misfits import Misfit, find_misfits
-from pipelines.extraction.schema import is_json_schema, normalise_schema, validate_against
+from pipelines.extraction.schema import is_json_schema, normalise_parameters, normalise_schema, validate_against
 from pipelines.extraction.shaping import POST_PROCESSING, Format, post_process, shape
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "NoJsonError",
     "find_misfits",
     "is_json_schema",
+    "normalise_parameters",
     "normalise_schema",
     "parse_json_answer",
     "post_process",

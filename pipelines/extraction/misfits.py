@@ -6,9 +6,12 @@ keyword without a sentence of its own keeps jsonschema's.
 
 from __future__ import annotations
 
+import ast
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, cast
 
 from jsonschema import Draft202012Validator
@@ -56,7 +59,8 @@ def find_misfits(schema: Mapping[str, Any], data: JsonValue) -> tuple[Misfit, ..
     except RecursionError:
         message = "its references lead in a circle, or the data is nested too deeply"
         return (Misfit("schema", message, in_schema=True),)
-    return tuple(Misfit(_path(e.absolute_path), _sentence(e)[:_LONGEST]) for e in found[:_MOST])
+    told = (Misfit(_path(place), text[:_LONGEST]) for error in found[:_MOST] for place, text in _told(error))
+    return tuple(islice(told, _MOST))
 
 
 def _path(parts: Iterable[str | int]) -> str:
@@ -82,6 +86,23 @@ def type_of(value: object) -> str:
             return "object"
 
 
+def _told(error: Any) -> Iterator[tuple[list[str | int], str]]:
+    """The place and sentence of one error; of fields too many, one for each of them."""
+    place: list[str | int] = list(error.absolute_path)
+    if error.validator == "additionalProperties" and error.validator_value is False:
+        known: Mapping[str, Any] = error.schema.get("properties", {})
+        patterns: Mapping[str, Any] = error.schema.get("patternProperties", {})
+        for name in sorted(cast("dict[str, Any]", error.instance)):
+            if name not in known and not any(re.search(pattern, name) for pattern in patterns):
+                yield [*place, name], f"Additional property '{name}' is not allowed"
+    elif error.validator == "required":
+        # jsonschema names the field only in its own sentence.
+        name = ast.literal_eval(error.message.removesuffix(" is a required property"))
+        yield place, f"Required property '{name}' is missing"
+    else:
+        yield place, _sentence(error)
+
+
 def _sentence(error: Any) -> str:
     tell = _SENTENCES.get(str(error.validator))
     return str(error.message) if tell is None else tell(error.validator_value, error.instance)
@@ -96,7 +117,6 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-# `required` and `additionalProperties` are not here: jsonschema's own sentences name the field.
 _SENTENCES: Final[dict[str, Callable[[Any, Any], str]]] = {
     "type": _expected_type,
     "enum": lambda allowed, _: f"Value must be one of: {_json(allowed)}",

@@ -56,6 +56,24 @@ def normalise_schema(schema: JsonValue) -> dict[str, Any]:
     return _read(schema)
 
 
+def normalise_parameters(parameters: JsonValue) -> dict[str, Any]:
+    """The parameters of a function as JSON Schema: the free form of a schema, except that a parameter with a list of
+    words takes some of these words (`metrics: [latency, cost]`); in a schema they would be fields of a map."""
+    if not isinstance(parameters, Mapping) or is_json_schema(parameters):
+        return normalise_schema(parameters)
+    return _read({name: _choices(each) for name, each in parameters.items()})
+
+
+def _choices(value: JsonValue) -> JsonValue:
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
+        return value
+    words = [str(each) for each in value]
+    if len(words) == 1 and (words[0].lower() in _TYPES or words[0].lower() in _WORDS):
+        return value
+    items: JsonValue = {"type": "string", "enum": list[JsonValue](words)}
+    return {"type": "array", "items": items, "minItems": 1}
+
+
 def _read(value: JsonValue) -> dict[str, Any]:
     match value:
         case dict():

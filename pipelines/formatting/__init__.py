@@ -2,11 +2,14 @@
 
 roundtrip   YAML with comments, in and out
 layout      `evopipe fmt`
-migrating   `evopipe migrate`
+migrating   `evopipe migrate`; respelling knows the mission's short forms
+comments    none is lost on the way
+filling     values put into a template
 """
 
+from .filling import put_values
 from .layout import format_text
 from .migrating import Migration, migrate
 from .roundtrip import ChangedMeaningError
 
-__all__ = ["ChangedMeaningError", "Migration", "format_text", "migrate"]
+__all__ = ["ChangedMeaningError", "Migration", "format_text", "migrate", "put_values"]

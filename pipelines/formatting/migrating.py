@@ -12,6 +12,8 @@ from typing import Any, Final, cast
 
 from pipelines.language import InvalidPipelineError, Pipeline, load_pipeline, read_yaml
 
+from .comments import with_lost_comments
+from .respelling import replace_key, respell
 from .roundtrip import ChangedMeaningError, dump, load
 
 _TYPES: Final = {"str": "string", "text": "string", "int": "integer", "float": "number", "bool": "boolean",
@@ -32,17 +34,21 @@ def migrate(text: str | bytes, source: str = "<text>") -> Migration:
     """Raises `InvalidPipelineError` when the old text does not load, `ChangedMeaningError` when the new one would mean
     something else."""
     before = load_pipeline(text, source=source)
-    _, tree = load(text, source)
+    plain, tree = load(text, source)
     changes: list[str] = []
     wrapped = "workflow" in tree and "steps" not in tree
     if wrapped:
-        _, tree = load(_unwrapped(dump(tree)), source)
+        plain = _unwrapped(dump(tree))
+        _, tree = load(plain, source)
         changes.append("the `workflow:` wrapper is gone; everything stands one level further left")
     _pipeline(tree, changes)
     if wrapped and before.unresolved_names == "keep":
         tree.insert(list(tree).index("steps"), "unresolved_names", "keep")
         changes.append("`unresolved_names: keep` says what the old dialect does with names that lead nowhere")
     new, after = _loadable(tree, source, changes)
+    if changes:
+        new = with_lost_comments(plain, new, source)
+        after = load_pipeline(new, source=source)
     if after.content_hash != before.content_hash:
         raise ChangedMeaningError(f"{source} is left as it is: its canonical form would not be the same pipeline")
     return Migration(new if changes else dump(load(text, source)[1]), tuple(changes))
@@ -124,11 +130,11 @@ def _step(step: Any, where: str, changes: list[str]) -> None:
     for key, factor in (("timeout_seconds", 1.0), ("timeout_ms", 0.001)):
         if _is_number(step.get(key)) and "timeout_s" not in step:
             seconds = step[key] * factor
-            _replace(step, key, "timeout_s", int(seconds) if seconds == int(seconds) else seconds)
+            replace_key(step, key, "timeout_s", int(seconds) if seconds == int(seconds) else seconds)
             changes.append(f"{where}: `timeout_s` instead of `{key}`")
     if isinstance(step.get("continue_on_error"), bool):
         if step["continue_on_error"] and "on_error" not in step:
-            _replace(step, "continue_on_error", "on_error", "continue")
+            replace_key(step, "continue_on_error", "on_error", "continue")
             changes.append(f"{where}: `on_error: continue` instead of `continue_on_error: true`")
         elif not step["continue_on_error"]:
             del step["continue_on_error"]
@@ -140,17 +146,9 @@ def _step(step: Any, where: str, changes: list[str]) -> None:
         step["depends_on"] = [step["depends_on"]]
         changes.append(f"{where}: `depends_on` is a list")
     if "output_schema" in step and "schema" not in step:
-        _replace(step, "output_schema", "schema", step["output_schema"])
+        replace_key(step, "output_schema", "schema", step["output_schema"])
         changes.append(f"{where}: `schema` instead of `output_schema`")
-
-
-def _replace(step: Any, old: str, new: str, value: Any) -> None:
-    """A new key at the place of the old one, with its comments."""
-    place, comments = list(step).index(old), step.ca.items.pop(old, None)
-    del step[old]
-    step.insert(place, new, value)
-    if comments is not None:
-        step.ca.items[new] = comments
+    respell(step, where, changes)
 
 
 def _is_number(value: Any) -> bool:

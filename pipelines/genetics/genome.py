@@ -109,7 +109,7 @@ def walk(pipeline: Pipeline) -> Iterator[tuple[str, BaseStep]]:
             for _, inner in step.bodies():
                 yield from inside(inner, f"{prefix}{step.name}/")
 
-    yield from inside(pipeline.steps, "")
+    yield from inside(pipeline.all_steps, "")
 
 
 def type_of(step: BaseStep) -> str:

@@ -85,14 +85,16 @@ def measure(pipeline: Pipeline, seen: Observation, reference: Reference) -> Samp
 
 def modelled_seconds(pipeline: Pipeline, results: Mapping[str, JsonValue]) -> float:
     """Seconds along the longest chain of steps under `RATES`, first failures included."""
-    steps = {step.name: step for step in pipeline.steps}
-    finished: dict[str, float] = {}
-    graph = pipeline.dependency_graph
-    for each in waves(graph):
-        for name in each:
-            start = max((finished[other] for other in graph[name]), default=0.0)
-            finished[name] = start + _step_seconds(steps[name], results.get(name))
-    return max(finished.values(), default=0.0)
+    steps = {step.name: step for step in pipeline.all_steps}
+    ended = 0.0
+    for graph in (pipeline.dependency_graph, pipeline.finally_graph):
+        begun, finished = ended, dict[str, float]()
+        for each in waves(graph):
+            for name in each:
+                start = max((finished[other] for other in graph[name]), default=begun)
+                finished[name] = start + _step_seconds(steps[name], results.get(name))
+        ended = max(finished.values(), default=begun)
+    return ended
 
 
 def token_count(results: Mapping[str, JsonValue]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from pipelines.genetics.genome import PROVIDER_TYPES
 from pipelines.language import Pipeline, build_pipeline, to_data
@@ -18,8 +18,13 @@ def rerouted(pipeline: Pipeline, routes: Mapping[str, str]) -> Pipeline:
     if not routes:
         return pipeline
     definition = to_data(pipeline)
-    _reroute(cast("list[Any]", definition["steps"]), routes)
+    _reroute_all(definition, routes)
     return build_pipeline(definition)
+
+
+def _reroute_all(definition: Mapping[str, Any], routes: Mapping[str, str]) -> None:
+    for key in ("steps", "finally"):
+        _reroute(definition.get(key, []), routes)
 
 
 def _reroute(steps: list[Any], routes: Mapping[str, str]) -> None:
@@ -32,4 +37,4 @@ def _reroute(steps: list[Any], routes: Mapping[str, str]) -> None:
                     holder.pop("model", None)
         _reroute(step.get("steps", []), routes)
         if isinstance(step.get("pipeline"), dict):
-            _reroute(step["pipeline"]["steps"], routes)
+            _reroute_all(step["pipeline"], routes)

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from .prompts import read_prompt
+from .spellings import scaled
 
 JsonMap = dict[str, JsonValue]
 
@@ -35,8 +36,8 @@ def read_robust(step: JsonMap) -> None:
     ):
         value = config.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            retry[own] = value * factor
-    if config.get("backoff_strategy") in {"exponential", "linear", "fixed"}:
+            retry[own] = scaled(value, factor)
+    if config.get("backoff_strategy") in ("exponential", "linear", "fixed"):
         retry["backoff"] = config["backoff_strategy"]
     step.setdefault("retry", retry)
 

@@ -114,12 +114,6 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return matches[0] if matches else None
 
 
-def rename_fix(word: str, known: Iterable[str], otherwise: str) -> str:
-    """A sentence that proposes the nearest known word, or `otherwise`."""
-    match = nearest(word, known)
-    return f"did you mean '{match}'?".rstrip("?") if match else otherwise
-
-
 def key_path_text(path: Path) -> str:
     """`("steps", 2, "prompt")` as `steps[2].prompt`; very long keys are cut."""
     text = ""

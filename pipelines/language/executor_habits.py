@@ -1,4 +1,4 @@
-"""The mission's spelling of the executors: `config: {pipeline, pipelines, test_data, test_suite}`."""
+"""The mission's spelling of the steps that run and deploy pipelines: what they are given stands under `config`."""
 
 from __future__ import annotations
 
@@ -21,3 +21,18 @@ def read_executor(step: JsonMap) -> None:
     if given and isinstance(inputs, dict):
         step["inputs"] = {**given, **inputs}
     step["config"] = {"max_depth": 3, "max_total_steps": 200, **config}
+
+
+def read_deployment(step: JsonMap) -> None:
+    """`config: {pipeline, deployment_strategy}` goes to its place; what else it holds stays, to be refused there."""
+    config = step.get("config")
+    if not isinstance(config, dict):
+        return
+    config = dict(config)
+    for key in ("pipeline", "deployment_strategy"):
+        if key in config and key not in step:
+            step[key] = config.pop(key)
+    if config:
+        step["config"] = config
+    else:
+        del step["config"]

@@ -1,4 +1,4 @@
-"""From text or data to a checked `Pipeline`, and back to text."""
+"""From text or data to a checked `Pipeline`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-import yaml
 from pydantic import JsonValue, ValidationError
 
-from .checks import CLAUDE_OPTIONS, check_pipeline
+from .checks import CLAUDE_OPTIONS, Finding, Surroundings, check_pipeline, unheeded
 from .diagnostics import MOST_FINDINGS, InvalidPipelineError, Path, clip
-from .judging import Finding, Surroundings
 from .normalise import canonical_pipeline, unwrap_workflow
 from .pipeline import Pipeline
-from .schema_errors import allowed_keys, canonical_path, report_schema_errors, text_path
-from .steps import NAME_PATTERN, BaseStep, ClaudeBatchStep, PipelineStep
+from .reading import Document, read_yaml
+from .schema_errors import NO_STEPS, report_schema_errors
+from .schema_keys import allowed_keys, canonical_path, text_path
+from .steps import NAME_PATTERN
 from .tolerance import is_slip, without
-from .unheeded import unheeded
-from .yaml_source import Document, read_yaml
+from .wrapped import read_wrapped
 
 
 def load_pipeline(
@@ -71,7 +70,11 @@ def _build(document: Document, around: Surroundings) -> Pipeline:
         what = f"the file holds {_kind(raw)}"
         document.report("top_level", (), what, "a map with name and steps", "begin with `name:` and `steps:`")
         raise InvalidPipelineError(document.all_findings())
+    if not prefix and not raw.get("steps"):
+        _report_no_dialect(document)
     canonical = canonical_pipeline(raw, unresolved="keep" if prefix else None)
+    for each in read_wrapped(canonical) if prefix else ():
+        _tell(each, prefix + text_path(each.key, raw), document, lenient=True)
     pipeline: Pipeline | None = None
     try:
         try:
@@ -103,9 +106,9 @@ def _tell(finding: Finding, path: Path, document: Document, *, lenient: bool) ->
     key = str(path[-1]) if path else ""
     unknown_option = lenient and finding.code == "extra_forbidden" and not is_slip(key, CLAUDE_OPTIONS)
     if finding.severity == "warning" or unknown_option:
-        document.warn(finding.code, path, finding.message, finding.fix)
+        document.warn(finding.code, path, finding.message, finding.fix, word=finding.word)
     else:
-        document.report(finding.code, path, finding.message, finding.expected, finding.fix)
+        document.report(finding.code, path, finding.message, finding.expected, finding.fix, word=finding.word)
 
 
 def _without_unknown_keys(
@@ -168,6 +171,16 @@ def _stand_in(step: JsonValue, index: int) -> JsonValue:
     return {**stand_in, "variables": variables} if isinstance(variables, dict) else stand_in
 
 
+def _report_no_dialect(document: Document) -> None:
+    """The map is of neither dialect."""
+    raw = cast("dict[str, JsonValue]", document.value)
+    fix = 'expected format: {"workflow": {...}}, or `name:` and `steps:` with at least one step'
+    message = "Configuration missing required 'workflow' section"
+    if "name" in raw or "steps" in raw:
+        message = f"there are no steps. {message}"
+    document.report(NO_STEPS, ("steps",), message, "steps, under `workflow:` or at the top", fix)
+
+
 def _report_beside_wrapper(document: Document) -> None:
     for key in cast("dict[str, JsonValue]", document.value):
         if key != "workflow":
@@ -183,52 +196,3 @@ def _report_beside_wrapper(document: Document) -> None:
 def _kind(value: JsonValue) -> str:
     words = {"str": "plain text", "NoneType": "nothing", "list": "a list", "bool": "true or false"}
     return words.get(type(value).__name__, "a number")
-
-
-def to_data(pipeline: Pipeline) -> dict[str, JsonValue]:
-    """The definition as the map a person would write: defaults left out, prompt parts as parts."""
-    data = pipeline.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    _as_written(data, pipeline.steps)
-    return data
-
-
-def _tasks_of(step: BaseStep, written: dict[str, Any]) -> list[dict[str, Any]]:
-    return written.get("tasks", []) if isinstance(step, ClaudeBatchStep) else []
-
-
-def _holder(written: dict[str, Any], body: Path) -> dict[str, Any]:
-    """The map that holds a body's list under the last of its keys."""
-    holder: Any = written
-    for part in body[:-1]:
-        holder = holder[part]
-    return holder
-
-
-def _as_written(data: dict[str, Any], steps: tuple[BaseStep, ...], key: str = "steps") -> None:
-    for step, written in zip(steps, data[key], strict=True):
-        for holder in (written, *written.get("parallel_tasks", ()), *_tasks_of(step, written)):
-            if "prompt_parts" in holder:
-                holder["prompt"] = holder.pop("prompt_parts")
-        for body, inner in step.bodies():
-            _as_written(_holder(written, body), inner, str(body[-1]))
-        if isinstance(step, PipelineStep) and step.pipeline is not None:
-            _as_written(written["pipeline"], step.pipeline.steps)
-
-
-class _Dumper(yaml.SafeDumper):
-    pass
-
-
-def _text_representer(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
-    return cast(Any, dumper).represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text_representer)
-
-
-def to_yaml(pipeline: Pipeline) -> str:
-    """The definition as YAML of the bare dialect; `load_pipeline(to_yaml(p))` has the content hash of `p`."""
-    return yaml.dump(
-        to_data(pipeline), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=110
-    )

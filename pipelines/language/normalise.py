@@ -12,9 +12,11 @@ from typing import Any, Final, cast
 from pydantic import JsonValue
 
 from .claude_habits import read_batch, read_robust
-from .executor_habits import read_executor
+from .executor_habits import read_deployment, read_executor
 from .prompts import read_prompt
-from .spellings import by_result_name, respell
+from .source_spellings import by_result_name
+from .spellings import respell, scaled
+from .waiting_habits import read_waiting
 
 JsonMap = dict[str, JsonValue]
 
@@ -22,11 +24,14 @@ JsonMap = dict[str, JsonValue]
 _MODE: Final = "environment.mode"
 # The pipeline's functions among the defaults, under a name that no default has.
 _FUNCTIONS: Final = "gemini.functions"
+# What follows a failure of steps that do not say, likewise.
+_ON_ERROR: Final = "pipeline.on_error"
 # Whether unresolved names are kept, likewise.
 _UNRESOLVED: Final = "unresolved.names"
 _GEMINI: Final = frozenset({"gemini", "gemini_instructor"})
 _WITH_PRESET: Final = frozenset({"claude_smart", "claude_extract", "claude_session", "claude_batch", "claude_robust"})
 _CLAUDE: Final = _WITH_PRESET | {"claude"}
+_ASKING: Final = _CLAUDE | _GEMINI | {"parallel_claude"}
 _NULL_MEANS_SOMETHING: Final = frozenset({"content", "value", "default"})
 _INPUT_TYPES: Final = {
     "any": "any", "string": "string", "str": "string", "text": "string", "integer": "integer", "int": "integer",
@@ -57,11 +62,16 @@ def canonical_pipeline(raw: JsonMap, fallback_name: str | None = None, unresolve
         result.setdefault("unresolved_names", unresolved)
     habits[_UNRESOLVED] = result.get("unresolved_names")
     habits[_FUNCTIONS] = result.get("gemini_functions")
+    on_error = result.get("on_error")
+    if isinstance(on_error, dict) and on_error.keys() == {"action"}:
+        result["on_error"] = on_error = on_error["action"]
+    habits[_ON_ERROR] = on_error
     steps = result.get("steps")
     if isinstance(steps, list):
         if result.get("unresolved_names") == "keep":
             steps = by_result_name(steps)
         result["steps"] = [_step(each, habits) for each in steps]
+    _steps_under(result, "finally", habits)
     return result
 
 
@@ -95,12 +105,16 @@ def _step(raw: JsonValue, defaults: Mapping[str, JsonValue]) -> JsonValue:
     if not isinstance(raw, dict):
         return raw
     step = {key: value for key, value in raw.items() if value is not None or key in _NULL_MEANS_SOMETHING}
-    kind = step.get("type")
+    written = step.get("type")
+    kind = written if isinstance(written, str) else None
     _common_habits(step)
-    respell(step, defaults, lenient=defaults.get(_UNRESOLVED) == "keep")
+    respell(step, defaults, lenient=defaults.get(_UNRESOLVED) == "keep", on_error=defaults.get(_ON_ERROR))
     read_prompt(step)
     if kind in _CLAUDE:
         _claude_defaults(step, defaults)
+    if kind in _ASKING and isinstance(common := defaults.get("context"), dict):
+        own = step.get("context", {})
+        step["context"] = {**common, **own} if isinstance(own, dict) else own
     if kind in _WITH_PRESET:
         mode = defaults.get(_MODE) if step.get("environment_aware") is True else None
         preset = defaults.get("claude_preset") or mode
@@ -120,12 +134,18 @@ def _step(raw: JsonValue, defaults: Mapping[str, JsonValue]) -> JsonValue:
         read_batch(step)
     if kind == "parallel_claude":
         _tasks(step, defaults)
+    if step.get("on_error") == "fail":
+        step.setdefault("retry", {"max_attempts": 1})
     if kind in {"for_loop", "while_loop"}:
         _steps_under(step, "steps", defaults)
     if kind == "switch":
         _switch(step, defaults)
+    if kind in {"approval", "wait"}:
+        read_waiting(step)
     if kind in {"pipeline_executor", "parallel_pipeline_executor"}:
         read_executor(step)
+    if kind in {"conditional_deploy", "pipeline_deployer"}:
+        read_deployment(step)
     if kind == "pipeline" and isinstance(step.get("pipeline"), dict):
         inner, _ = unwrap_workflow(step["pipeline"])
         name = step.get("name")
@@ -185,7 +205,7 @@ def _common_habits(step: JsonMap) -> None:
     for key, factor in (("timeout_seconds", 1.0), ("timeout_ms", 0.001)):
         seconds = step.get(key)
         if isinstance(seconds, int | float) and not isinstance(seconds, bool) and "timeout_s" not in step:
-            step["timeout_s"] = seconds * factor
+            step["timeout_s"] = scaled(seconds, factor)
             del step[key]
     if isinstance(step.get("continue_on_error"), bool) and step.pop("continue_on_error"):
         step.setdefault("on_error", "continue")

@@ -17,10 +17,10 @@ def select_outputs(
 ) -> dict[str, JsonValue]:
     """The declared outputs of a finished run; raises `OutputError` for the first that is not there.
 
-    None gives every step's result with its `result` wrapper removed. A list names steps or paths; a map renders
-    templates.
+    None or an empty list gives every step's result with its `result` wrapper removed. A list names steps or paths; a
+    map renders templates.
     """
-    if outputs is None:
+    if outputs is None or outputs == ():
         return {name: unwrap(result) for name, result in scope.steps.items()}
     if isinstance(outputs, Mapping):
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, field_validator
@@ -62,25 +63,36 @@ class InputSpec(Part):
         return "default" not in self.model_fields_set
 
 
-class StaticPart(Part):
+class Weighed(Part):
+    """What every part of a prompt may say for the case that the whole is too large for the model.
+
+    Of lower `priority` is made smaller first; without one, text as written has 100, files and results have 50. No part
+    is ever larger than its `max_tokens`, whether there is room or not.
+    """
+
+    priority: int | None = Field(default=None, ge=0, le=1000)
+    max_tokens: int | None = Field(default=None, ge=32)
+
+
+class StaticPart(Weighed):
     """Prompt text as written (templates in it are rendered)."""
 
     type: Literal["static"]
     content: str
 
 
-class FilePart(Part):
+class FilePart(Weighed):
     """Text of a file of the workspace; the engine reads it and hands it over as `Scope.files[path]`."""
 
     type: Literal["file"]
     path: str
 
 
-class PreviousResponsePart(Part):
+class PreviousResponsePart(Weighed):
     """Result of an earlier step, whole or one dotted path of it.
 
     A missing path fails the step unless `strict` is false (then it renders as empty text). `max_length` cuts the text
-    after so many characters.
+    after so many characters; `prefix` is text before it.
     """
 
     type: Literal["previous_response"]
@@ -88,9 +100,10 @@ class PreviousResponsePart(Part):
     extract: str | None = None
     strict: bool = True
     max_length: int | None = Field(default=None, ge=1)
+    prefix: str = ""
 
 
-class SessionContextPart(Part):
+class SessionContextPart(Weighed):
     """pipeline_ex's request for a session's past. Empty text, as there: a `claude_session` step sends its own."""
 
     type: Literal["session_context"]
@@ -98,7 +111,7 @@ class SessionContextPart(Part):
     include_last_n: int | None = Field(default=None, ge=0)
 
 
-class ClaudeContinuePart(Part):
+class ClaudeContinuePart(Weighed):
     """Text that goes on with a conversation: in a `claude_session` step, the next turn."""
 
     type: Literal["claude_continue"]
@@ -109,6 +122,33 @@ class ClaudeContinuePart(Part):
 PromptPart = Annotated[
     StaticPart | FilePart | PreviousResponsePart | SessionContextPart | ClaudeContinuePart, Field(discriminator="type")
 ]
+
+
+class Summariser(Part):
+    """Who sums up what is too large, chunk by chunk: a step in short. Without a `provider` the one that is asked."""
+
+    type: Literal["claude", "gemini"] | None = None
+    provider: str | None = None
+    model: str | None = None
+    prompt: str | None = None
+    system: str | None = None
+    max_tokens: int = Field(default=512, ge=32)
+    chunk_tokens: int = Field(default=6000, ge=100, le=1_000_000)
+
+
+class ContextConfig(Part):
+    """What happens when a question is larger than the model's window, or than `max_input_tokens`.
+
+    fail: the step fails before anything is asked. truncate: parts are cut, those of the lowest priority first.
+    summarise: they are summed up instead. `count: provider` asks the provider how many tokens it is instead of
+    estimating; `keep` says which end of a part is kept.
+    """
+
+    on_overflow: Literal["fail", "truncate", "summarise"] = "fail"
+    max_input_tokens: int | None = Field(default=None, ge=64)
+    count: Literal["estimate", "provider"] = "estimate"
+    keep: Literal["start", "end", "both"] = "start"
+    summarise_with: Summariser = Summariser()
 
 
 class OutputPath(Part):
@@ -148,16 +188,49 @@ class ExtractionConfig(Part):
     include_metadata: bool = False
 
 
+class Limits(Part):
+    """What a pipeline with all that is inside of it may use at most; None: no limit of its own.
+
+    `max_depth` counts levels of pipelines below it, `max_steps` the steps that are started (each pass of a loop counts
+    its own), `max_tokens` input and output together, `max_cost_usd` dollars, `max_seconds` the time since it began.
+    """
+
+    max_depth: int | None = Field(default=None, ge=0, le=100)
+    max_steps: int | None = Field(default=None, ge=1, le=10_000_000)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_cost_usd: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
+    max_seconds: float | None = Field(default=None, gt=0, le=31_536_000)
+
+
 class NestingConfig(Part):
-    """Limits and habits of a nested pipeline (spec section 10)."""
+    """Limits and habits of a nested pipeline (spec section 10).
+
+    `max_depth` counts from the run's own pipeline. `max_total_steps` bounds the steps written in the chain of nested
+    pipelines, `max_steps` those that are started. `memory_limit_mb` bounds by how much the node's memory grows while
+    the pipeline runs; None: not looked at.
+    """
 
     inherit_context: bool = False
     max_depth: int = Field(default=10, ge=0, le=100)
     max_total_steps: int = Field(default=1000, ge=1, le=100_000)
-    memory_limit_mb: int = Field(default=1024, ge=1)
+    max_steps: int | None = Field(default=None, ge=1, le=10_000_000)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_cost_usd: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
+    max_seconds: float | None = Field(default=None, gt=0, le=31_536_000)
+    memory_limit_mb: int | None = Field(default=None, ge=1)
     timeout_seconds: float = Field(default=300, gt=0)
     workspace_enabled: bool = True
     cleanup_on_error: bool = True
     workspace_dir: str | None = None
     checkpoint_enabled: bool | None = None
     enable_tracing: bool | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """Those that hold for the pipeline inside; depth and time are looked at by themselves."""
+        return Limits(max_steps=self.max_steps, max_tokens=self.max_tokens, max_cost_usd=self.max_cost_usd)
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds that it may take, by the older and the newer spelling."""
+        return self.timeout_seconds if self.max_seconds is None else self.max_seconds

@@ -16,7 +16,8 @@ from typing import Any, Final, cast
 MAX_PATTERN_CHARS: Final = 500
 MAX_TEXT_CHARS: Final = 200_000
 MAX_STATES: Final = 2_000
-_MAX_CACHED_MOVES: Final = 20_000
+MAX_EFFORT: Final = 1_000_000
+_MAX_CACHED_STATES: Final = 200_000
 
 Test = Callable[[str], bool]
 # One state: (test or None, position check or None, next states). None and None is a plain jump.
@@ -41,36 +42,45 @@ class LinearPattern:
         self._next: list[tuple[int, ...]] = []
         self._final = self._state(None, None, ())
         self._start = self._sequence(parsed, self._final)
+        self._asks_places = any(self._checks)
         self._moves: dict[tuple[frozenset[int], str], frozenset[int]] = {}
+        self._cached = 0
 
-    def search(self, text: str) -> bool:
-        """Whether the pattern occurs in `text`; raises `UnsafePatternError` for a text over the limit."""
+    def search(self, text: str, effort: list[int] | None = None) -> bool:
+        """Whether the pattern occurs in `text`.
+
+        Raises `UnsafePatternError` for a text over the limit, and when more states are visited than `effort` (a
+        counter that many searches may share) has left; by default `MAX_EFFORT`, about half a second.
+        """
         if len(text) > MAX_TEXT_CHARS:
             raise UnsafePatternError(f"the text is longer than {MAX_TEXT_CHARS} characters")
-        live: frozenset[int] = frozenset()
-        for position in range(len(text) + 1):
-            reached = self._close({*live, self._start}, text, position)
+        effort = [MAX_EFFORT] if effort is None else effort
+        reached = self._close({self._start}, text, 0, effort)
+        for position, character in enumerate(text, start=1):
             if self._final in reached:
                 return True
-            if position < len(text):
-                live = self._step(reached, text[position])
-        return False
+            # What follows depends on the place only where the pattern asks for one (^, $, \b).
+            key = (reached, character)
+            following = None if self._asks_places else self._moves.get(key)
+            if following is None:
+                moved = self._moved(reached, character, effort)
+                following = self._close({*moved, self._start}, text, position, effort)
+                if not self._asks_places and self._cached < _MAX_CACHED_STATES:
+                    self._moves[key] = following
+                    self._cached += len(following)
+            reached = following
+        return self._final in reached
 
-    def _step(self, states: frozenset[int], character: str) -> frozenset[int]:
-        key = (states, character)
-        known = self._moves.get(key)
-        if known is None:
-            moved: set[int] = set()
-            for state in states:
-                test = self._tests[state]
-                if test is not None and test(character):
-                    moved.update(self._next[state])
-            known = frozenset(moved)
-            if len(self._moves) < _MAX_CACHED_MOVES:
-                self._moves[key] = known
-        return known
+    def _moved(self, states: frozenset[int], character: str, effort: list[int]) -> set[int]:
+        _spend(effort, len(states))
+        moved: set[int] = set()
+        for state in states:
+            test = self._tests[state]
+            if test is not None and test(character):
+                moved.update(self._next[state])
+        return moved
 
-    def _close(self, states: Iterable[int], text: str, position: int) -> frozenset[int]:
+    def _close(self, states: Iterable[int], text: str, position: int, effort: list[int]) -> frozenset[int]:
         waiting = list(states)
         reached: set[int] = set(waiting)
         while waiting:
@@ -82,6 +92,7 @@ class LinearPattern:
                 if following not in reached:
                     reached.add(following)
                     waiting.append(following)
+        _spend(effort, len(reached))
         return frozenset(reached)
 
     def _state(self, test: Test | None, check: str | None, following: tuple[int, ...]) -> int:
@@ -167,6 +178,12 @@ class LinearPattern:
     def _place(self, name: str) -> str:
         multiline = bool(self._flags & re.MULTILINE)
         return f"{name}_LINE" if multiline and name in {"AT_BEGINNING", "AT_END"} else name
+
+
+def _spend(effort: list[int], states: int) -> None:
+    effort[0] -= states
+    if effort[0] < 0:
+        raise UnsafePatternError("the pattern takes too long on this text; make it simpler, or the text shorter")
 
 
 def _is_word(character: str) -> bool:

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal, cast
 
-from pydantic import Field, JsonValue
+from pydantic import AliasChoices, Field, JsonValue
 
 from . import steps as step_models
 from .diagnostics import InvalidInputsError, nearest
 from .json_text import parse_json
-from .parts import InputSpec, OutputPath, Part
+from .parts import InputSpec, Limits, OutputPath, Part
 from .references import build_graph, free_names, input_names, written_variables
-from .steps import STEP_CLASSES, BaseStep, JsonMap, Step
+from .steps import STEP_CLASSES, BaseStep, JsonMap, OnError, Step
 
 Outputs = tuple[str | OutputPath, ...] | dict[str, JsonValue] | None
 
@@ -37,6 +37,13 @@ class Pipeline(Part):
     version: str = ""
     inputs: dict[str, InputSpec] = {}
     steps: tuple[Step, ...] = Field(min_length=1, max_length=2000)
+    finally_: tuple[Step, ...] = Field(
+        default=(), max_length=200, validation_alias=AliasChoices("finally", "finally_"), serialization_alias="finally"
+    )
+    finally_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    on_error: OnError | None = None
+    on_failure: Literal["stop", "finish"] = "stop"
+    limits: Limits = Limits()
     outputs: Outputs = None
     defaults: JsonMap = {}
     global_vars: JsonMap = {}
@@ -66,6 +73,16 @@ class Pipeline(Part):
         return build_graph(self.steps)
 
     @cached_property
+    def finally_graph(self) -> Mapping[str, frozenset[str]]:
+        """The same among the `finally` steps: what they read of the other steps has ended before they begin."""
+        return build_graph(self.finally_)
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """Its own steps, with those that run at the end."""
+        return (*self.steps, *self.finally_)
+
+    @cached_property
     def content_hash(self) -> str:
         """SHA-256 (hex) of the canonical JSON: the same for two texts that mean the same."""
         content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -76,9 +93,9 @@ class Pipeline(Part):
     def implied_inputs(self) -> tuple[str, ...]:
         """Names its templates use that nothing in it provides: inputs without a declaration."""
         return free_names(
-            self.steps,
+            self.all_steps,
             frozenset(self.inputs).union(
-                self.variables, self.global_vars, *(written_variables(step) for step in self.steps)
+                self.variables, self.global_vars, *(written_variables(step) for step in self.all_steps)
             ),
             frozenset(self.inputs),
         )
@@ -92,7 +109,7 @@ class Pipeline(Part):
         declared = [name for name, spec in self.inputs.items() if spec.is_required]
         implied = self.implied_inputs
         if self.unresolved_names == "keep":
-            asked = input_names(self.steps)
+            asked = input_names(self.all_steps)
             implied = tuple(name for name in implied if name in asked)
         return (*declared, *(name for name in implied if name not in self.inputs))
 
@@ -103,15 +120,16 @@ class Pipeline(Part):
         return self.output_dir or (habit if isinstance(habit, str) and habit else None)
 
 
-def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue], *, others: bool = False) -> dict[str, JsonValue]:
     """The run's inputs: defaults filled in, text turned into the declared type (`"5"` -> 5).
 
-    Raises `InvalidInputsError` with every problem: missing, unknown (nearest name), wrong type, not in enum.
+    With `others`, inputs that nothing asks for are let pass. Raises `InvalidInputsError` with every problem: missing,
+    unknown (nearest name), wrong type, not in enum.
     """
     known = {*pipeline.inputs, *pipeline.implied_inputs}
     problems: list[str] = []
     values: dict[str, JsonValue] = {}
-    for name in given:
+    for name in () if others else given:
         if name not in known:
             match = nearest(name, known)
             hint = f"did you mean '{match}'" if match else f"known are: {', '.join(sorted(known)) or 'none'}"
@@ -124,7 +142,7 @@ def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue]) -> dict[s
             values[name] = spec.default
             continue
         try:
-            values[name] = _fit(given[name], spec)
+            values[name] = fit_input(given[name], spec)
         except ValueError as error:
             problems.append(f"'{name}' {error}")
     if problems:
@@ -132,7 +150,8 @@ def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue]) -> dict[s
     return values | {name: given[name] for name in pipeline.implied_inputs if name in given}
 
 
-def _fit(value: JsonValue, spec: InputSpec) -> JsonValue:
+def fit_input(value: JsonValue, spec: InputSpec) -> JsonValue:
+    """The value as the declared type; raises `ValueError` with a sentence that lacks its subject."""
     if isinstance(value, str) and spec.type not in {"any", "string"}:
         try:
             value = parse_json(value)

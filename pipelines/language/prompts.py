@@ -34,7 +34,11 @@ def prompt_text(parts: list[JsonValue]) -> str:
                 strict = "false" if part.get("strict") is False else "true"
                 most = part.get("max_length")
                 cut = f"[:{most}]" if isinstance(most, int) and not isinstance(most, bool) else ""
-                texts.append(f"{{{{ previous_response({_literal(step)}, {path}, {strict}){cut} }}}}")
+                prefix = part.get("prefix")
+                before = prefix if isinstance(prefix, str) else ""
+                texts.append(f"{before}{{{{ previous_response({_literal(step)}, {path}, {strict}){cut} }}}}")
+            case {"type": "session_context"}:
+                texts.append("")
             case {"type": "claude_continue", "new_prompt": str(content)}:
                 texts.append(content)
             case _:

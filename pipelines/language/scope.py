@@ -156,16 +156,21 @@ def to_text(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def previous_response(result: JsonValue, extract: str | None, strict: bool) -> str | None:
+def previous_response(result: JsonValue, extract: str | None, strict: bool, *, lenient: bool = False) -> str | None:
     """Text of a `previous_response` part: JSON is indented by two. None: the path is missing and `strict`.
 
-    Without `extract` a provider's result reads as its text: tokens and costs are noise in a prompt.
+    Without `extract` a provider's result reads as its text: tokens and costs are noise in a prompt. `lenient`: what
+    pipeline_ex's prompts say (spec section 4) where nothing is there, `nil`, and a list as one line.
     """
     value: JsonValue | Missing = result
     if extract:
         value = find_in_result(result, parse_path(extract))
         if isinstance(value, Missing):
-            return None if strict else ""
+            return None if strict else "nil" if lenient else ""
     elif isinstance(result, Mapping) and "provider" in result and isinstance(result.get("text"), str):
         value = result["text"]
+    if lenient and value is None:
+        return "nil"
+    if lenient and not extract and isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)

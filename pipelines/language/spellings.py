@@ -5,7 +5,6 @@ Each rule changes one step's map in place, before the schema sees it, and never 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,59 +18,27 @@ _ASKING: Final = frozenset(
         "gemini_instructor",
     }
 )  # fmt: skip
-_ON_ERROR: Final = {"continue": "continue", "skip": "continue", "fail": "fail", "stop": "fail", "fallback": "fallback"}
-_PREVIOUS: Final = re.compile(r"(previous_response:)([A-Za-z_]\w*)")
+_ON_ERROR: Final = {
+    "continue": "continue", "skip": "skip", "fail": "fail", "stop": "fail", "fallback": "fallback", "retry": "retry",
+}  # fmt: skip
 _SCOPES: Final = frozenset({"global", "session", "loop"})
 
 
-def respell(step: JsonMap, defaults: Mapping[str, JsonValue], *, lenient: bool) -> None:
-    """Applies every rule to `step`. `lenient`: what pipeline_ex lets pass with a meaning of its own passes, too."""
+def respell(step: JsonMap, defaults: Mapping[str, JsonValue], *, lenient: bool, on_error: JsonValue = None) -> None:
+    """Applies every rule to `step`. `lenient`: what pipeline_ex lets pass with a meaning of its own passes, too.
+    `on_error` is what its pipeline says for steps that do not."""
     kind = step.get("type")
     if isinstance(kind, str) and kind in _ASKING:
         _options(step, kind)
         _config(step)
-    _failure(step, defaults)
+    _failure(step, defaults, lenient=lenient, of_pipeline=on_error)
     if kind == "set_variable" and lenient and isinstance(scope := step.get("scope"), str) and scope not in _SCOPES:
         step["scope"] = "global"
+    if kind == "set_variable" and "variables" not in step and isinstance(variable := step.get("variable"), str):
+        del step["variable"]
+        step["variables"] = {variable: step.pop("value", None)}
     if kind == "data_transform":
         _operations(step)
-
-
-def by_result_name(steps: list[JsonValue]) -> list[JsonValue]:
-    """The steps with `previous_response:x` read as the data of the step whose `output_field` is x, where no step has
-    that name: pipeline_ex's documents call the field the variable of the result."""
-    names = {name for step in steps if isinstance(step, dict) and isinstance(name := step.get("name"), str)}
-    fields = {
-        field: f"{step.get('name')}:{field}"
-        for step in steps
-        if isinstance(step, dict) and isinstance(field := step.get("output_field"), str) and field not in names
-    }
-    data = {str(step.get("name")): field for step in steps if isinstance(step, dict) and (field := _field_of(step))}
-    return [_with_data(_renamed(step, fields), data) for step in steps] if data or fields else steps
-
-
-def _field_of(step: JsonMap) -> str | None:
-    field = step.get("output_field", step.get("name")) if step.get("type") == "data_transform" else None
-    return field if isinstance(field, str) else None
-
-
-def _with_data(step: JsonValue, data: Mapping[str, str]) -> JsonValue:
-    """`input_source: previous_response:x` of a transform x means its data, not the map with the metadata beside it."""
-    if not isinstance(step, dict) or step.get("type") != "data_transform":
-        return step
-    source = step.get("input_source")
-    head, _, name = source.partition(":") if isinstance(source, str) else ("", "", "")
-    if head != "previous_response" or name not in data:
-        return step
-    return {**step, "input_source": f"{source}:{data[name]}"}
-
-
-def _renamed(value: JsonValue, fields: Mapping[str, str]) -> JsonValue:
-    if isinstance(value, str):
-        return _PREVIOUS.sub(lambda found: found[1] + fields.get(found[2], found[2]), value)
-    if isinstance(value, dict):
-        return {key: _renamed(each, fields) for key, each in value.items()}
-    return [_renamed(each, fields) for each in value] if isinstance(value, list) else value
 
 
 def _options(step: JsonMap, kind: str) -> None:
@@ -97,12 +64,15 @@ def _config(step: JsonMap) -> None:
             step.setdefault(key, value)
 
 
-def _failure(step: JsonMap, defaults: Mapping[str, JsonValue]) -> None:
+def _failure(step: JsonMap, defaults: Mapping[str, JsonValue], *, lenient: bool, of_pipeline: JsonValue) -> None:
     """Retries and what follows them: `on_error: {action}`, `retry_on_error`, `max_retries`, and their defaults."""
     on_error = step.get("on_error")
     action = on_error.get("action") if isinstance(on_error, dict) and on_error.keys() == {"action"} else on_error
     if isinstance(action, str) and action in _ON_ERROR:
-        step["on_error"] = _ON_ERROR[action]
+        # pipeline_ex's documents say "skip" of steps that others go on without.
+        step["on_error"] = "continue" if lenient and action == "skip" else _ON_ERROR[action]
+    if isinstance(of_pipeline, str) and of_pipeline in _ON_ERROR:
+        step.setdefault("on_error", _ON_ERROR[of_pipeline])
     for key in ("timeout_seconds", "timeout_s"):
         seconds = defaults.get(key)
         if isinstance(seconds, int | float) and not isinstance(seconds, bool):
@@ -125,7 +95,7 @@ def _retry_of_options(step: JsonMap) -> None:
     merge with it."""
     options = step.get("claude_options")
     config = options.get("retry_config") if isinstance(options, dict) else None
-    if step.get("type") in {"claude_robust", "claude_batch"} or "retry" in step:
+    if step.get("type") in ("claude_robust", "claude_batch") or "retry" in step:
         return  # these have rules of their own
     if not isinstance(config, dict):
         return
@@ -134,8 +104,8 @@ def _retry_of_options(step: JsonMap) -> None:
         return
     retry: JsonMap = {"max_attempts": most + 1}
     if isinstance(delay, int | float) and not isinstance(delay, bool):
-        retry["base_delay_s"] = delay / 1000
-    if backoff in {"exponential", "linear", "fixed"}:
+        retry["base_delay_s"] = scaled(delay, 0.001)
+    if backoff in ("exponential", "linear", "fixed"):
         retry["backoff"] = backoff
     step["retry"] = retry
 
@@ -152,6 +122,14 @@ def _operations(step: JsonMap) -> None:
 def _operation(operation: JsonValue) -> JsonValue:
     if not isinstance(operation, dict) or "field" in operation or "by" not in operation:
         return operation
-    if operation.get("operation") not in {"sort", "group_by"}:
+    if operation.get("operation") not in ("sort", "group_by"):
         return operation
     return {("field" if key == "by" else key): value for key, value in operation.items()}
+
+
+def scaled(number: int | float, factor: float) -> int | float:
+    """`number` times `factor`; one that no float can hold stays as it is, for the schema to refuse."""
+    try:
+        return number * factor
+    except OverflowError:
+        return number

@@ -86,6 +86,7 @@ def _joined(results: Mapping[str, JsonValue], step: BaseStep) -> JsonMap | None:
     return {
         "combined_results": combined,
         "individual_results": parts,
+        "results": [part.get("result") if isinstance(part, Mapping) else None for part in parts.values()],
         "text": combined,
         "result": combined,
         "success": True,

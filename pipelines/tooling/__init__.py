@@ -4,15 +4,18 @@ excerpt      the source line with a caret
 suspicions   warnings
 models       which model a step asks, and what is known of it
 outline      steps in rounds; drawing shows them, wording tells them
-estimating   tokens, cost and time
-json_schema  the schema for editors; key_words has its sentences
+questions    what a step asks; repeating how often, sizing how large, spans how sure
+estimating   tokens, cost and time, as values of estimates
+json_schema  the schema for editors; key_words has its sentences, spelling_schema the mission's short forms
 """
 
 from .drawing import DRAWINGS, draw_dot, draw_mermaid, draw_text
-from .estimating import ASSUMPTIONS, DEFAULT_ANSWER_TOKENS, Estimate, Span, StepEstimate, estimate
+from .estimates import Estimate, StepEstimate
+from .estimating import ASSUMPTIONS, DEFAULT_ANSWER_TOKENS, estimate
 from .excerpt import excerpt, source_line
 from .json_schema import pipeline_schema
-from .models import ESTIMATE, LoadModels, ModelBook, ModelFacts, Models, Routing, count_tokens
+from .models import LoadModels, ModelBook, ModelFacts, Models, Routing
+from .spans import ESTIMATE, Span, tokens_of
 from .suspicions import never_holds, warnings_for
 from .wording import explain
 
@@ -29,7 +32,6 @@ __all__ = [
     "Routing",
     "Span",
     "StepEstimate",
-    "count_tokens",
     "draw_dot",
     "draw_mermaid",
     "draw_text",
@@ -39,5 +41,6 @@ __all__ = [
     "never_holds",
     "pipeline_schema",
     "source_line",
+    "tokens_of",
     "warnings_for",
 ]

@@ -8,7 +8,7 @@ from typing import Final
 
 from pipelines.language import BaseStep, Pipeline
 
-from .outline import Block, condition_text, inner_blocks, kind_of, outline
+from .outline import Block, condition_text, inner_blocks, kind_of, whole_outline
 
 
 def draw_mermaid(pipeline: Pipeline) -> str:
@@ -55,7 +55,7 @@ def draw_dot(pipeline: Pipeline) -> str:
 
 def draw_text(pipeline: Pipeline) -> str:
     """Rounds from top to bottom; the steps of a round, side by side in time, stand below each other."""
-    return "\n".join([pipeline.name, *_text(outline(pipeline), "")]) + "\n"
+    return "\n".join([pipeline.name, *_text(whole_outline(pipeline), "")]) + "\n"
 
 
 DRAWINGS: Final[Mapping[str, Callable[[Pipeline], str]]] = {
@@ -87,6 +87,8 @@ def _text(block: Block, indent: str) -> Iterator[str]:
 def _facts(step: BaseStep, block: Block) -> str:
     waits = [other.name for other in block.steps if other.name in block.graph[step.name]]
     facts = [kind_of(step)]
+    if step.name in block.at_the_end:
+        facts.append("finally")
     if waits:
         facts.append("← " + ", ".join(waits))
     if step.condition is not None:
@@ -124,6 +126,8 @@ def _plan(pipeline: Pipeline) -> _Box:
             count += 1
         for step in block.steps:
             lines = [step.name, kind_of(step)]
+            if step.name in block.at_the_end:
+                lines.append("finally")
             if step.condition is not None:
                 lines.append("if " + condition_text(step.condition))
             box.nodes.append(_Node(ids[step.name], lines, step.condition is not None))
@@ -136,7 +140,7 @@ def _plan(pipeline: Pipeline) -> _Box:
                 whole.openings.extend((ids[step.name], first) for first in fill(inner, inside))
         return [ids[name] for name in block.rounds[0]] if block.rounds else []
 
-    fill(outline(pipeline), whole)
+    fill(whole_outline(pipeline), whole)
     return whole
 
 

@@ -5,89 +5,41 @@ What cannot be known is named in `notes` and `unpriced`; it is never counted as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from pydantic import JsonValue
 
-from pipelines.language import BaseStep, Pipeline, PipelineStep, TemplateError, compile_template, is_template, to_text
+from pipelines.language import BaseStep, ExecutorStep, Pipeline, PipelineStep, is_template
 
-from .models import (
-    ESTIMATE,
-    Asked,
-    Models,
-    count_tokens,
-    longest_answer,
-    model_of,
-    provider_of,
-    questions,
-    written_characters,
-)
-from .outline import Block, condition_text, inner_blocks, kind_of, outline
+from .estimates import Estimate, StepEstimate, unknown
+from .inner_data import pipelines_in
+from .models import Models, model_of, provider_of
+from .outline import Block, finally_block, inner_blocks, kind_of, outline, whole_outline
+from .questions import Question, questions
+from .repeating import passes, repeats
+from .sizing import FileSize, Known, held_to_its_limit
+from .spans import ESTIMATE, RANGE, Span
+from .waiting import waiting_time
 
 DEFAULT_ANSWER_TOKENS: Final = 4096
 _SECONDS: Final = {"offline": (0.0, 0.1, 1e6, 1e5)}
 _VENDOR_SECONDS: Final = (0.5, 10.0, 200.0, 30.0)  # least and most before the answer, tokens a second at best and worst
 _FREE: Final = frozenset(
     {"set_variable", "data_transform", "file_ops", "pipeline", "for_loop", "while_loop", "switch", "break", "continue",
-     "test_echo", "codebase_query", "checkpoint", "wait", "approval"}
+     "test_echo", "codebase_query", "checkpoint", "conditional_deploy", "pipeline_deployer", "wait", "approval"}
 )  # fmt: skip
 ASSUMPTIONS: Final = (
     ESTIMATE,
+    RANGE,
     "an answer has between 1 token and `max_tokens` (4096 where a step does not say)",
-    "each question succeeds at its first try: retries and the emergent fallback come on top",
+    "each question succeeds at its first try: retries (but for claude_robust) and the emergent fallback come on top",
     "a vendor begins to answer after 0.5 to 10 s and writes 200 to 30 tokens a second",
-    "a loop over data that only the run has is counted for one pass",
+    "a loop over data that only the run has is counted for one pass, a pattern of files for one file",
 )
-
-FileSize = Callable[[str], int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Least and most of something that is counted."""
-
-    low: float = 0
-    high: float = 0
-
-    def __add__(self, other: Span) -> Span:
-        return Span(self.low + other.low, self.high + other.high)
-
-    def times(self, least: float, most: float) -> Span:
-        """So many of it."""
-        return Span(self.low * least, self.high * most)
-
-
-@dataclass(frozen=True, slots=True)
-class StepEstimate:
-    """One step, or one question of it. `cost_usd` None: no price is known for `model` on that day."""
-
-    step: str
-    kind: str
-    provider: str
-    model: str | None
-    calls: Span
-    input_tokens: Span
-    output_tokens: Span
-    cost_usd: tuple[Decimal, Decimal] | None
-    seconds: Span
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """All questions in the order of the text, and their sums. `cost_usd` is of the priced ones only."""
-
-    steps: tuple[StepEstimate, ...]
-    input_tokens: Span
-    output_tokens: Span
-    cost_usd: tuple[Decimal, Decimal]
-    unpriced: tuple[str, ...]
-    seconds: Span
-    day: date
 
 
 def estimate(
@@ -96,7 +48,8 @@ def estimate(
     """`inputs` are those that are known already; `file_size` gives characters of a workspace file, or None."""
     known = {name: spec.default for name, spec in pipeline.inputs.items() if not spec.is_required} | dict(inputs)
     counting = _Counting(models, day, file_size)
-    seconds = counting.block(outline(pipeline), _Around(known, pipeline.global_vars), "")
+    around = _Around(known, pipeline.global_vars)
+    seconds = counting.block(outline(pipeline), around, "") + counting.block(finally_block(pipeline), around, "")
     found = tuple(counting.found)
     priced = [each.cost_usd for each in found if each.cost_usd is not None]
     return Estimate(
@@ -133,7 +86,12 @@ class _Counting:
         """Counts the steps of a block; gives the seconds of its longest chain."""
         steps, took = block.by_name, dict[str, Span]()
         for name in (name for names in block.rounds for name in names):
-            waits = [took[other] for other in block.graph[name]]
+            last = name in block.at_the_end
+            waits = [
+                each
+                for other, each in took.items()
+                if other in block.graph[name] or (last and other not in block.at_the_end)
+            ]
             begin = Span(max((each.low for each in waits), default=0), max((each.high for each in waits), default=0))
             took[name] = begin + self.step(steps[name], around, at)
         return Span(
@@ -145,19 +103,26 @@ class _Counting:
         perhaps = step.condition is not None and step.condition is not True
         here = replace(around, least=0) if perhaps else around
         delay = float(getattr(step, "delay_s", 0.0))
-        seconds = Span(delay, delay)
+        least_s, most_s, untold = waiting_time(step)
+        seconds = Span(delay + least_s, delay + most_s)
+        if untold:
+            free = (Decimal(0), Decimal(0))
+            zero, notes = Span(), (*here.notes, untold)
+            name = f"{at}{step.name}"
+            self.found.append(StepEstimate(name, kind_of(step), "", None, zero, zero, zero, free, seconds, notes))
         asked = list(questions(step))
-        for key, each in asked:
-            name = f"{at}{step.name}" + (f".{getattr(each, 'id', key[-1])}" if key else "")
-            took = self.question(step, each, here, name)
-            # At best all of a parallel step's questions run at once, at worst one after the other.
+        for each in asked:
+            took = self.question(step, each, here, f"{at}{step.name}" + (f".{each.id}" if each.id else ""))
+            # At best all of a step's questions run at once, at worst one after the other.
             seconds = Span(max(seconds.low, took.low), seconds.high + took.high)
-        if not asked and kind_of(step) not in _FREE:
+        if isinstance(step, ExecutorStep):
+            seconds = seconds + self.data(step, here, at)
+        elif not asked and kind_of(step) not in _FREE:
             # A type this module has not heard of may ask a provider: naming it is right, a zero would not be.
             note = f"what a step of type {kind_of(step)} asks is not counted"
-            self.found.append(_unknown(f"{at}{step.name}", kind_of(step), (*here.notes, note)))
+            self.found.append(unknown(f"{at}{step.name}", kind_of(step), (*here.notes, note)))
         for inner in inner_blocks(step):
-            least, most, notes = _passes(step, here)
+            least, most, notes = passes(step, here.inputs, here.global_vars)
             inside = replace(here, least=here.least * least, most=here.most * most, notes=(*here.notes, *notes))
             if isinstance(step, PipelineStep) and step.pipeline is not None:
                 given = {name: value for name, value in step.inputs.items() if not _has_template(value)}
@@ -166,104 +131,74 @@ class _Counting:
             wide = min(most, getattr(step, "max_parallel", 1)) if getattr(step, "parallel", False) else 1
             seconds = seconds + took.times(least / max(wide, 1), most)
         if isinstance(step, PipelineStep) and step.pipeline is None:
-            note = f"{step.pipeline_file} is not looked into"
-            self.found.append(_unknown(f"{at}{step.name}", kind_of(step), (*here.notes, note)))
+            note = f"{step.pipeline_file or step.pipeline_ref} is not looked into"
+            self.found.append(unknown(f"{at}{step.name}", kind_of(step), (*here.notes, note)))
         return Span(0 if perhaps else seconds.low, seconds.high)
 
-    def question(self, step: BaseStep, asked: Asked, around: _Around, name: str) -> Span:
+    def data(self, step: ExecutorStep, around: _Around, at: str) -> Span:
+        """Counts the pipelines that an executor has in its text; gives their seconds."""
+        inside = pipelines_in(step)
+        if inside is None:
+            told = f"the pipelines that it runs are not known yet: {step.config.max_total_steps} steps at most"
+            self.found.append(unknown(f"{at}{step.name}", kind_of(step), (*around.notes, told)))
+            return Span(0, step.config.longest_s)
+        given = {name: value for name, value in step.inputs.items() if not _has_template(value)}
+        seconds = Span()
+        for each in inside:
+            here = replace(around, inputs=given, global_vars=each.global_vars)
+            took = self.block(whole_outline(each), here, f"{at}{step.name}/{each.name}/")
+            seconds = Span(max(seconds.low, took.low), seconds.high + took.high)
+        return seconds.at_most(step.config.longest_s)
+
+    def question(self, step: BaseStep, asked: Question, around: _Around, name: str) -> Span:
         """Counts one question; gives its seconds."""
         provider, model = provider_of(step, self.models.routing), model_of(step, asked, self.models.routing)
         facts = self.models.book.facts(model) if model else None
-        most = longest_answer(asked) or DEFAULT_ANSWER_TOKENS
+        most = asked.longest_answer or DEFAULT_ANSWER_TOKENS
         answer = Span(1, min(most, facts.max_output_tokens) if facts else most)
         notes = list(around.notes)
-        size = self.size(asked, around, notes)
+        known = Known(around.inputs, around.global_vars, self.file_size, self.answers)
+        whole = known.size(step, asked, provider, notes)
+        size, summaries = held_to_its_limit(whole, asked, facts.context_window if facts else None, notes)
         self.answers[step.name] = self.answers.get(step.name, Span()) + answer
-        again = 2 if kind_of(step) == "claude_extract" and getattr(asked, "output_schema", None) is not None else 1
-        if again > 1:
-            notes.append("asked twice at most, when the first answer does not fit the schema")
-        least, most_calls = around.least, around.most * again
-        cost: tuple[Decimal, Decimal] | None = None
-        if model is not None:
-            low = self.models.book.cost_usd(model, int(size.low), int(answer.low), self.day)
-            high = self.models.book.cost_usd(model, int(size.high), int(answer.high), self.day)
-            if low is not None and high is not None:
-                cost = (low * Decimal(str(least)), high * Decimal(str(most_calls)))
+        again = repeats(step, asked)
+        notes += again.notes
+        least, times = around.least, around.most
+        if asked.times is None:
+            least, notes = 0, [*notes, "counted for one file: only the run knows how many there are"]
+        along = answer.high * again.answers_along()
+        summed = Span(0, whole.high + size.high) if summaries.high else Span()
+        calls = Span(least, times * (again.most + summaries.high))
+        into = Span(size.low * least, times * (size.high * again.most + along + summed.high))
+        short = summaries.high * asked.context.summarise_with.max_tokens
+        out = Span(answer.low * least, times * (answer.high * again.most + short))
         first_low, first_high, fast, slow = _SECONDS.get(provider, _VENDOR_SECONDS)
-        seconds = Span(first_low + answer.low / fast, (first_high + answer.high / slow) * again)
+        slowest = (first_high + answer.high / slow) * again.most + summaries.high * first_high + short / slow
+        seconds = Span(first_low + answer.low / fast, slowest)
         if step.timeout_s is not None:
-            seconds = Span(min(seconds.low, step.timeout_s), min(seconds.high, step.timeout_s))
-        self.found.append(
-            StepEstimate(
-                name,
-                kind_of(step),
-                provider,
-                model,
-                Span(least, most_calls),
-                size.times(least, most_calls),
-                answer.times(least, most_calls),
-                cost,
-                seconds,
-                tuple(dict.fromkeys(notes)),
-            )
-        )
+            seconds = seconds.at_most(step.timeout_s)
+        cost = self.cost(model, (size, answer), calls, into, out)
+        told = tuple(dict.fromkeys(notes))
+        self.found.append(StepEstimate(name, kind_of(step), provider, model, calls, into, out, cost, seconds, told))
         return seconds
 
-    def size(self, asked: Asked, around: _Around, notes: list[str]) -> Span:
-        """Tokens of the prompt and system text."""
-        total = Span()
-        for text in (asked.prompt, asked.system or ""):
-            written = count_tokens(written_characters(text))
-            total = total + Span(written, written)
-            if not is_template(text):
-                continue
-            try:
-                compiled = compile_template(text)
-            except TemplateError:
-                notes.append("a template that cannot be read is not counted")
-                continue
-            for path in compiled.paths:
-                total = total + self._reference(path, around, notes)
-            for file in compiled.files:
-                characters = self.file_size(file)
-                if characters is None:
-                    notes.append(f"the text of {file} is not counted")
-                else:
-                    total = total + Span(count_tokens(characters), count_tokens(characters))
-        return total
-
-    def _reference(self, path: tuple[str | int, ...], around: _Around, notes: list[str]) -> Span:
-        root, second = str(path[0]), str(path[1]) if len(path) > 1 else ""
-        step = second if root == "steps" else root
-        if step in self.answers:
-            return Span(0, self.answers[step].high)
-        holder = {"inputs": around.inputs, "global_vars": around.global_vars}.get(root)
-        name = second if holder is not None else root
-        for values in (holder,) if holder is not None else (around.inputs, around.global_vars):
-            if name in values and len(path) <= (2 if holder is not None else 1):
-                tokens = count_tokens(len(to_text(values[name])))
-                return Span(tokens, tokens)
-        notes.append(f"{'.'.join(str(each) for each in path)} is not counted: only the run has it")
-        return Span()
-
-
-def _passes(step: BaseStep, around: _Around) -> tuple[float, float, tuple[str, ...]]:
-    kind = kind_of(step)
-    if kind == "switch":
-        return 0, 1, ()
-    if kind == "while_loop":
-        return 0, float(getattr(step, "max_iterations", 1)), ()
-    if kind != "for_loop":
-        return 1, 1, ()
-    source: Any = getattr(step, "data_source", None)
-    if isinstance(source, str):
-        name = source.strip().removeprefix("{{").removesuffix("}}").strip().removeprefix("inputs.")
-        source = around.inputs.get(name, around.global_vars.get(name.removeprefix("global_vars.")))
-    if isinstance(source, list):
-        count = float(min(len(source), getattr(step, "max_iterations", len(source))))  # pyright: ignore[reportUnknownArgumentType] - JSON
-        return (0 if getattr(step, "break_condition", None) is not None else count), count, ()
-    told = condition_text(getattr(step, "data_source", ""))
-    return 0, 1, (f"counted for one pass: only the run knows how many {told} has",)
+    def cost(
+        self, model: str | None, one: tuple[Span, Span], calls: Span, into: Span, out: Span
+    ) -> tuple[Decimal, Decimal] | None:
+        """Dollars: the least by one question at its smallest, the most by all that may be asked. Prices may depend on
+        the size of a prompt, so the most is counted as if every question were as large as the largest."""
+        if model is None:
+            return None
+        size, answer = one
+        book, day = self.models.book, self.day
+        low = book.cost_usd(model, int(size.low), int(answer.low), day)
+        each = book.cost_usd(model, int(size.high), int(answer.high), day)
+        if low is None or each is None:
+            return None
+        number = max(calls.high, 1.0)
+        most = book.cost_usd(model, int(into.high / number), int(out.high / number), day)
+        dearest = max(each, most or Decimal(0)) * Decimal(str(calls.high))
+        return low * Decimal(str(calls.low)), dearest
 
 
 def _has_template(value: JsonValue) -> bool:
@@ -279,7 +214,3 @@ def _texts(value: JsonValue) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _texts(each)
-
-
-def _unknown(step: str, kind: str, notes: tuple[str, ...]) -> StepEstimate:
-    return StepEstimate(step, kind, "", None, Span(), Span(), Span(), None, Span(), notes)

@@ -12,6 +12,8 @@ from typing import Any, Final
 from pipelines.language import STEP_CLASSES, Pipeline
 
 from .key_words import KEYS, MODELS
+from .spelling_schema import add_spellings
+from .waiting import add_waiting
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -32,6 +34,8 @@ def pipeline_schema() -> Schema:
     for name in steps.values():
         _step_habits(models[name])
     _prompt_habits(models)
+    add_spellings(models)
+    add_waiting(models)
     models["Step"] = _step(steps, models)
     _point_at_step(models)
     _pipeline_habits(models)

@@ -5,23 +5,15 @@ The facts are dated data of the node (config/models.yaml) and come in as a `Mode
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Protocol
 
-from pipelines.language import BaseStep, ParallelClaudeStep, ParallelTask, PromptStep, is_template
+from pipelines.language import BaseStep, is_template
 
-CHARACTERS_PER_TOKEN: Final = 4
-_MARKUP: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-ESTIMATE: Final = "1 token is taken for 4 characters; a vendor's own count differs, more so outside English prose"
-
-
-def count_tokens(characters: int) -> int:
-    """The stated estimate (`ESTIMATE`), rounded up."""
-    return -(-characters // CHARACTERS_PER_TOKEN)
+from .questions import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +53,6 @@ class Models:
 
 
 LoadModels = Callable[[], Models]
-Key = tuple[str | int, ...]
-Asked = PromptStep | ParallelTask
-
-
-def questions(step: BaseStep) -> Iterator[tuple[Key, Asked]]:
-    """What a step asks providers, with the key of each below the step: itself, or each of its parallel tasks."""
-    if isinstance(step, PromptStep):
-        yield (), step
-    elif isinstance(step, ParallelClaudeStep):
-        for index, task in enumerate(step.parallel_tasks):
-            yield ("parallel_tasks", index), task
-
-
-def named_model(asked: Asked) -> str | None:
-    """The model that the text names for this question; None when it leaves it to the provider or to a template."""
-    options: Any = getattr(asked, "claude_options", None) or {}
-    model: Any = asked.model or options.get("model")
-    return model if isinstance(model, str) and model and not is_template(model) else None
 
 
 def provider_of(step: BaseStep, routing: Routing) -> str:
@@ -89,21 +63,6 @@ def provider_of(step: BaseStep, routing: Routing) -> str:
     return routing.routes.get(family, family)
 
 
-def model_of(step: BaseStep, asked: Asked, routing: Routing) -> str | None:
+def model_of(step: BaseStep, asked: Question, routing: Routing) -> str | None:
     """The model that will be asked; None when nothing says which."""
-    return named_model(asked) or routing.models.get(provider_of(step, routing))
-
-
-def longest_answer(asked: Asked) -> int | None:
-    """`max_tokens`, wherever the step says it."""
-    budget = getattr(asked, "token_budget", None)
-    options: Any = getattr(asked, "claude_options", None) or {}
-    for most in (asked.max_tokens, getattr(budget, "max_output_tokens", None), options.get("max_tokens")):
-        if isinstance(most, int) and not isinstance(most, bool) and most > 0:
-            return most
-    return None
-
-
-def written_characters(template: str) -> int:
-    """Characters of a template outside of its `{{ }}` and `{% %}`: what its text has at least."""
-    return len(template) if not is_template(template) else len(_MARKUP.sub("", template))
+    return asked.named_model or routing.models.get(provider_of(step, routing))

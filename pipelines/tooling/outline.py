@@ -18,12 +18,16 @@ LONGEST_WORDING = 60
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`title` says what the block is to the step that holds it; `rounds` run one after the other, each side by side."""
+    """`title` says what the block is to the step that holds it; `rounds` run one after the other, each side by side.
+
+    `at_the_end` names the steps of `finally`, whose rounds come last.
+    """
 
     title: str
     steps: tuple[BaseStep, ...]
     graph: Mapping[str, frozenset[str]]
     rounds: tuple[tuple[str, ...], ...]
+    at_the_end: frozenset[str] = frozenset()
 
     @property
     def by_name(self) -> dict[str, BaseStep]:
@@ -32,15 +36,28 @@ class Block:
 
 
 def outline(pipeline: Pipeline) -> Block:
-    """The pipeline's own block."""
+    """The block of the pipeline's own steps."""
     return _block(pipeline.name, pipeline.steps, pipeline.dependency_graph)
+
+
+def whole_outline(pipeline: Pipeline) -> Block:
+    """The same with its `finally` steps."""
+    return _pipeline(pipeline.name, pipeline)
+
+
+def finally_block(pipeline: Pipeline) -> Block:
+    """The steps that come after everything, whatever happened."""
+    return _block("finally", pipeline.finally_, pipeline.finally_graph)
 
 
 def inner_blocks(step: BaseStep) -> tuple[Block, ...]:
     """The blocks inside a step, in the order of the text."""
     if isinstance(step, PipelineStep) and step.pipeline is not None:
-        return (_block(f"pipeline {step.pipeline.name}", step.pipeline.steps, step.pipeline.dependency_graph),)
-    return tuple(_block(_title(step, key), body, build_graph(body)) for key, body in step.bodies())
+        return (_pipeline(f"pipeline {step.pipeline.name}", step.pipeline),)
+    blocks: list[Block] = []
+    for key, body in step.bodies():
+        blocks.append(_block(_title(step, key), body, build_graph(body)))
+    return tuple(blocks)
 
 
 def kind_of(step: BaseStep) -> str:
@@ -57,6 +74,12 @@ def condition_text(condition: JsonValue) -> str:
 
 def _block(title: str, steps: tuple[BaseStep, ...], graph: Mapping[str, frozenset[str]]) -> Block:
     return Block(title, steps, graph, waves(graph))
+
+
+def _pipeline(title: str, pipeline: Pipeline) -> Block:
+    first, last = pipeline.dependency_graph, pipeline.finally_graph
+    rounds = (*waves(first), *waves(last))
+    return Block(title, pipeline.all_steps, {**first, **last}, rounds, frozenset(last))
 
 
 def _title(step: BaseStep, key: tuple[str | int, ...]) -> str:

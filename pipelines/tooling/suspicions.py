@@ -13,8 +13,10 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from pipelines.context import estimate_tokens
 from pipelines.language import (
     BaseStep,
+    DeployStep,
     Diagnostic,
     Document,
     ForLoopStep,
@@ -27,28 +29,19 @@ from pipelines.language import (
     evaluate,
     key_path_text,
     place_in,
+    references,
     template_references,
 )
 
-from .models import (
-    ESTIMATE,
-    Asked,
-    Key,
-    LoadModels,
-    Models,
-    count_tokens,
-    longest_answer,
-    model_of,
-    named_model,
-    provider_of,
-    questions,
-    written_characters,
-)
+from .models import LoadModels, Models, model_of, provider_of
+from .questions import Key, Question, questions
+from .sizing import written
+from .spans import ESTIMATE
 
 # Steps that leave nothing behind but their result.
 _PURE: Final = frozenset(
-    {"claude", "claude_smart", "claude_extract", "parallel_claude", "gemini", "gemini_instructor", "data_transform",
-     "codebase_query"}
+    {"claude", "claude_smart", "claude_extract", "claude_robust", "claude_batch", "parallel_claude", "gemini",
+     "gemini_instructor", "data_transform", "codebase_query"}
 )  # fmt: skip
 _PURE_FILE_OPS: Final = frozenset({"read", "list"})
 _MOST_COMBINATIONS: Final = 64
@@ -59,7 +52,12 @@ Found = tuple[str, Key, str, str]  # code, key, message, fix
 
 def warnings_for(pipeline: Pipeline, document: Document, load_models: LoadModels, today: date) -> list[Diagnostic]:
     """All warnings of a valid pipeline, in the order of the text. `load_models` is called only when a model matters."""
-    found = [*_unused(pipeline), *_unreachable(pipeline), *_models(pipeline, _once(load_models), today)]
+    found = [
+        *_unused(pipeline),
+        *_unreachable(pipeline),
+        *_not_available(pipeline),
+        *_models(pipeline, _once(load_models), today),
+    ]
     warnings: list[Diagnostic] = []
     for code, key, message, fix in found:
         place = place_in(document, key)
@@ -86,6 +84,9 @@ def _unused(pipeline: Pipeline) -> Iterator[Found]:
     if pipeline.outputs is None:
         return
     used = {step.name for step in pipeline.steps if not _is_pure(step)} | _in_outputs(pipeline)
+    for step in pipeline.finally_:
+        for each in references(step)[0]:
+            used |= _named(each.path, pipeline)
     waiting = [name for name in used if name in pipeline.dependency_graph]
     while waiting:
         for other in pipeline.dependency_graph[waiting.pop()]:
@@ -100,7 +101,7 @@ def _unused(pipeline: Pipeline) -> Iterator[Found]:
 
 def _is_pure(step: BaseStep) -> bool:
     kind = str(getattr(step, "type", ""))
-    if step.output_to_file is not None or any(asked.output_to_file for _, asked in questions(step)):
+    if step.output_to_file is not None or any(asked.output_to_file for asked in questions(step)):
         return False
     return kind in _PURE or (kind == "file_ops" and getattr(step, "operation", "") in _PURE_FILE_OPS)
 
@@ -116,6 +117,14 @@ def _in_outputs(pipeline: Pipeline) -> set[str]:
     return {each.path.split(".")[0].split("[")[0] if isinstance(each, OutputPath) else each for each in outputs or ()}
 
 
+def _named(path: tuple[str | int, ...], pipeline: Pipeline) -> set[str]:
+    """The steps that a path may name."""
+    if path == ("steps",):
+        return {step.name for step in pipeline.steps}
+    root, *rest = path
+    return {str(rest[0] if root == "steps" else root)}
+
+
 def _unreachable(pipeline: Pipeline) -> Iterator[Found]:
     """Conditions that no input can make true, and loops over nothing."""
     fix = "correct the condition, or remove the step"
@@ -124,6 +133,15 @@ def _unreachable(pipeline: Pipeline) -> Iterator[Found]:
             yield "unreachable", (*key, "condition"), f"step '{step.name}' never runs: its condition never holds", fix
         if isinstance(step, ForLoopStep) and step.data_source == []:
             yield "unreachable", (*key, "data_source"), f"the loop '{step.name}' has nothing to go over", "give it data"
+
+
+def _not_available(pipeline: Pipeline) -> Iterator[Found]:
+    """Steps that the node cannot carry out yet."""
+    for key, step, _ in _all_steps(pipeline, ("steps",)):
+        if isinstance(step, DeployStep):
+            message = f"step '{step.name}' deploys a pipeline, which no node can do yet: it fails with 'not_available'"
+            fix = "" if step.on_error == "continue" else "write `on_error: continue` to let the run go on without it"
+            yield "not_available", (*key, "type"), message, fix
 
 
 def never_holds(condition: JsonValue, pipeline: Pipeline) -> bool:
@@ -178,41 +196,70 @@ def _domain(path: tuple[str | int, ...], pipeline: Pipeline) -> tuple[JsonValue,
 
 
 def _all_steps(pipeline: Pipeline, at: Key) -> Iterator[tuple[Key, BaseStep, Pipeline]]:
-    waiting: list[tuple[Key, tuple[BaseStep, ...], Pipeline]] = [(at, pipeline.steps, pipeline)]
+    waiting: list[tuple[Key, tuple[BaseStep, ...], Pipeline]] = [
+        (at, pipeline.steps, pipeline),
+        ((*at[:-1], "finally"), pipeline.finally_, pipeline),
+    ]
     while waiting:
         key, steps, owner = waiting.pop()
         for index, step in enumerate(steps):
             yield (*key, index), step, owner
             if isinstance(step, PipelineStep) and step.pipeline is not None:
-                waiting.append(((*key, index, "pipeline", "steps"), step.pipeline.steps, step.pipeline))
+                inner_key = (*key, index, "pipeline")
+                waiting.append(((*inner_key, "steps"), step.pipeline.steps, step.pipeline))
+                waiting.append(((*inner_key, "finally"), step.pipeline.finally_, step.pipeline))
             waiting += [((*key, index, *inner), body, owner) for inner, body in step.bodies()]
 
 
 def _models(pipeline: Pipeline, load: LoadModels, today: date) -> Iterator[Found]:
     for key, step, _ in _all_steps(pipeline, ("steps",)):
-        for place, asked in questions(step):
-            # Reading the price data costs more than all else here, so it waits for a reason.
-            if (named_model(asked) is None and len(asked.prompt) < _SMALL_PROMPT) or step.provider == "offline":
-                continue
-            models = load()
-            model = model_of(step, asked, models.routing)
-            if model is not None and (named_model(asked) or provider_of(step, models.routing) != "offline"):
-                yield from _model(model, asked, (*key, *place), models, today)
+        told: set[tuple[str, str]] = set()
+        for asked in questions(step):
+            for found in _of_question(step, asked, (*key, *asked.key), load, today):
+                # The tasks of a step share its model: one warning tells it.
+                if (found[0], found[2]) not in told:
+                    told.add((found[0], found[2]))
+                    yield found
 
 
-def _model(model: str, asked: Asked, key: Key, models: Models, today: date) -> Iterator[Found]:
+def _of_question(step: BaseStep, asked: Question, key: Key, load: LoadModels, today: date) -> Iterator[Found]:
+    yield from _own_limit(asked, key)
+    # Reading the price data costs more than all else here, so it waits for a reason.
+    wanted = asked.named_model is not None or asked.context.on_overflow != "fail"
+    if (not wanted and len(asked.prompt) < _SMALL_PROMPT) or step.provider == "offline":
+        return
+    models = load()
+    model = model_of(step, asked, models.routing)
+    if model is not None and (asked.named_model or provider_of(step, models.routing) != "offline"):
+        yield from _model(model, asked, key, models, today)
+
+
+def _own_limit(asked: Question, key: Key) -> Iterator[Found]:
+    """A written prompt that its step's own limit does not let through."""
+    most = asked.context.max_input_tokens
+    size = estimate_tokens(written(asked.prompt) + written(asked.system))
+    if most is not None and size > most and asked.context.on_overflow == "fail":
+        message = f"the prompt has at least about {size:,} tokens and `max_input_tokens` is {most:,}: it will fail"
+        yield "prompt_too_large", (*key, "prompt"), f"{message} ({ESTIMATE})", "shorten it, or raise the limit"
+
+
+def _model(model: str, asked: Question, key: Key, models: Models, today: date) -> Iterator[Found]:
     if models.book.cost_usd(model, 1, 1, today) is None:
         at = (*key, "model") if asked.model else (*key, "claude_options", "model")
         message = f"no price is known for the model '{model}'"
         yield "missing_price", at, message, "check the name, or add model and price to config/models.yaml"
     facts = models.book.facts(model)
     if facts is None:
+        if asked.context.on_overflow != "fail" and asked.context.max_input_tokens is None:
+            message = f"the context window of '{model}' is not known, so nothing is ever too large for it"
+            fix = "add `max_input_tokens`, or the model to config/models.yaml"
+            yield "unknown_window", (*key, "context"), message, fix
         return
-    size = count_tokens(written_characters(asked.prompt) + written_characters(asked.system or ""))
+    size = estimate_tokens(written(asked.prompt) + written(asked.system))
     if size > facts.context_window:
         message = f"the prompt has at least about {size:,} tokens and '{model}' holds {facts.context_window:,}"
         yield "prompt_too_large", (*key, "prompt"), f"{message} ({ESTIMATE})", "shorten it, or name a larger model"
-    most = longest_answer(asked)
+    most = asked.longest_answer
     if most is not None and most > facts.max_output_tokens:
         message = f"{most:,} tokens are asked for and '{model}' answers with {facts.max_output_tokens:,} at most"
         yield "answer_too_large", (*key, "max_tokens"), message, f"write {facts.max_output_tokens} or less"

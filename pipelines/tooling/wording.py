@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.language import BaseStep, OutputPath, Pipeline
+from pipelines.language import BaseStep, DeployStep, OutputPath, Pipeline
 
-from .models import Routing, model_of, provider_of, questions
-from .outline import Block, condition_text, inner_blocks, kind_of, outline
+from .asking_words import asking_words, context_words
+from .models import Routing, provider_of
+from .outline import Block, condition_text, finally_block, inner_blocks, kind_of, outline
+from .questions import questions
+from .waiting import waiting_failure, waiting_words
 
 
 def explain(pipeline: Pipeline, routing: Routing) -> str:
@@ -16,6 +19,8 @@ def explain(pipeline: Pipeline, routing: Routing) -> str:
     lines = [f"Pipeline '{pipeline.name}'" + (f": {pipeline.description.strip()}" if pipeline.description else ""), ""]
     lines += _inputs(pipeline)
     lines += ["", "What happens:", *_block(outline(pipeline), "  ", routing)]
+    if pipeline.finally_:
+        lines += ["", "At the end, whatever happened:", *_block(finally_block(pipeline), "  ", routing)]
     lines += ["", "Where the results go:", *_results(pipeline)]
     return "\n".join(lines) + "\n"
 
@@ -40,7 +45,11 @@ def _inputs(pipeline: Pipeline) -> Iterator[str]:
 
 def _block(block: Block, indent: str, routing: Routing) -> Iterator[str]:
     steps = block.by_name
+    told = False
     for number, names in enumerate(block.rounds, start=1):
+        if not told and block.at_the_end.intersection(names):
+            told = True
+            yield f"{indent}At the end, whatever came of the steps above:"
         if len(names) > 1:
             yield f"{indent}{number}. Side by side, each as soon as what it waits for is there:"
             for name in names:
@@ -57,6 +66,9 @@ def _step(step: BaseStep, block: Block, mark: str, indent: str, routing: Routing
     if step.condition is not None and kind_of(step) != "while_loop":
         yield f"{indent}Only if {condition_text(step.condition)}; otherwise it is skipped."
     yield f"{indent}{_failure(step)}"
+    large = context_words(step)
+    if large is not None:
+        yield f"{indent}{large}"
     if step.output_to_file:
         yield f"{indent}Its result is also written to outputs/{step.output_to_file}."
     for inner in inner_blocks(step):
@@ -66,7 +78,7 @@ def _step(step: BaseStep, block: Block, mark: str, indent: str, routing: Routing
 
 def _action(step: BaseStep, routing: Routing) -> str:
     kind = kind_of(step)
-    asked = [each for _, each in questions(step)]
+    asked = list(questions(step))
     given: Mapping[str, Any] = {name: getattr(step, name) for name in type(step).model_fields}
     match kind:
         case "parallel_claude":
@@ -92,13 +104,28 @@ def _action(step: BaseStep, routing: Routing) -> str:
             return f"takes the first branch that fits{_of(given.get('value'))}"
         case "pipeline":
             inner = f"the file {given['pipeline_file']}" if given["pipeline_file"] else "an inner pipeline"
+            if given["pipeline_ref"]:
+                inner = (
+                    f"the pipeline {given['pipeline_ref']} of the node's library, as it is when the run is submitted"
+                )
             return f"runs {inner}"
+        case "conditional_deploy" | "pipeline_deployer":
+            what = condition_text(given["pipeline"]) if given["pipeline"] is not None else "the pipeline it speaks of"
+            how = str(given["deployment_strategy"]).replace("_", " ")
+            return f"is to deploy {what} ({how}), which no node can do yet: it fails with 'not_available'"
+        case "approval" | "wait":
+            return waiting_words(step) or "waits"
         case "test_echo":
             return "answers its own value"
-        case _ if asked:
-            model = model_of(step, asked[0], routing)
-            shape = " for data of a given schema" if getattr(step, "output_schema", None) is not None else ""
-            return f"asks {provider_of(step, routing)}{f' ({model})' if model else ''}{shape}"
+        case "codebase_query":
+            where = given["path"] or "the workspace"
+            return f"reads the source files of {where} and answers {_and(list(given['queries']))}"
+        case "checkpoint":
+            return "waits for everything before it, and holds back everything behind it"
+        case "break" | "continue":
+            return "ends the loop around it" if kind == "break" else "ends the pass of the loop around it"
+        case _ if (words := asking_words(step, routing)) is not None:
+            return words
         case _:
             return f"is a step of type {kind}"
 
@@ -118,11 +145,19 @@ def _of(value: Any) -> str:
 
 
 def _failure(step: BaseStep) -> str:
+    if isinstance(step, DeployStep):
+        end = "the run goes on without it" if step.on_error == "continue" else "the run fails"
+        return f"It is not tried again: {end}."
+    waiting = waiting_failure(step)
+    if waiting is not None:
+        return waiting
     tries = step.retry.max_attempts
     often = "If it fails" if tries == 1 else f"If it fails {tries} times"
     limit = f" Each try may take {step.timeout_s:g} s." if step.timeout_s is not None else ""
     end = {
         "fail": "the run fails",
+        "retry": "the run fails",
+        "skip": "it is skipped, with all steps that wait for it",
         "continue": "the run goes on without it",
         "fallback": "another way is looked for, and if there is none the run fails",
     }[step.on_error]

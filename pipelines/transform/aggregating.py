@@ -1,20 +1,25 @@
 """The functions of `aggregate`: many values in, one out. Nulls and absent fields do not count; of nothing they
-give 0.
+give 0, `first` and `last` null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, cast
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
-from pipelines.transform.fields import ORDERED_RANKS, is_number, same, sort_key
+from pipelines.transform.columns import alike, kinds
+from pipelines.transform.fields import ORDERED_RANKS, is_number, sort_key
+
+_NUMBERS: Final[frozenset[type]] = frozenset({int, float})
 
 Aggregate = Callable[[Sequence[JsonValue]], JsonValue]
 
 
 def _numbers(values: Sequence[JsonValue]) -> list[float]:
+    if kinds(values) <= _NUMBERS:
+        return cast("list[float]", values)
     wrong = next((v for v in values if not is_number(v)), None)
     if wrong is not None:
         raise ValueError(f"{wrong!r} is not a number")
@@ -30,15 +35,25 @@ def _average(values: Sequence[JsonValue]) -> JsonValue:
 
 
 def _least(values: Sequence[JsonValue]) -> JsonValue:
-    return min(_of_one_kind(values), key=sort_key) if values else 0
+    return min(_of_one_kind(values), key=_order(values)) if values else 0
 
 
 def _greatest(values: Sequence[JsonValue]) -> JsonValue:
-    return max(_of_one_kind(values), key=sort_key) if values else 0
+    return max(_of_one_kind(values), key=_order(values)) if values else 0
+
+
+def _order(values: Sequence[JsonValue]) -> Callable[[Any], Any]:
+    return _itself if alike(kinds(values)) else sort_key
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _of_one_kind(values: Sequence[JsonValue]) -> Sequence[JsonValue]:
     """Only numbers, texts or booleans: over a mixture (an empty cell among numbers) the answer would be an accident."""
+    if alike(kinds(values)):
+        return values
     ranks = {sort_key(value)[0]: value for value in values}
     if len(ranks) > 1:
         raise ValueError(f"it mixes {' and '.join(repr(value) for value in list(ranks.values())[:2])}")
@@ -48,18 +63,20 @@ def _of_one_kind(values: Sequence[JsonValue]) -> Sequence[JsonValue]:
 
 
 def _unique(values: Sequence[JsonValue]) -> JsonValue:
-    hashed: set[tuple[str, object]] = set()
-    kept: list[JsonValue] = []
+    first: dict[Hashable, JsonValue] = {}
     for value in values:
-        if isinstance(value, str | int | float):
-            key = ("number" if is_number(value) else type(value).__name__, value)
-            if key in hashed:
-                continue
-            hashed.add(key)
-        elif any(same(value, k) for k in kept):
-            continue
-        kept.append(value)
-    return kept
+        kind = "number" if is_number(value) else type(value).__name__
+        first.setdefault((kind, _hashable(value)), value)
+    return list(first.values())
+
+
+def _hashable(value: JsonValue) -> Hashable:
+    """Equal for values that are equal: lists as tuples, maps as sets of their entries."""
+    if isinstance(value, list):
+        return tuple(_hashable(each) for each in value)
+    if isinstance(value, dict):
+        return frozenset((key, _hashable(each)) for key, each in value.items())
+    return value
 
 
 AGGREGATES: Final[dict[str, Aggregate]] = {
@@ -70,7 +87,10 @@ AGGREGATES: Final[dict[str, Aggregate]] = {
     "count": len,
     "max": _greatest,
     "min": _least,
-    "first": lambda values: values[0] if values else 0,
-    "last": lambda values: values[-1] if values else 0,
+    "first": lambda values: values[0] if values else None,
+    "last": lambda values: values[-1] if values else None,
     "unique": _unique,
 }
+
+# What counts only numbers where mistakes are let pass.
+OVER_NUMBERS: Final = frozenset({"sum", "average", "avg", "mean", "max", "min"})

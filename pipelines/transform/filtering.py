@@ -6,14 +6,15 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from pydantic import JsonValue
 
+from pipelines.transform.columns import select
 from pipelines.transform.fields import Absent, before, get_field, same
 
-Test = Callable[[JsonValue], bool]
 _COMPARISON: Final = re.compile(
     r"^(?P<left>[^=!<>]*?)\s*(?P<op>==|!=|>=|<=|>|<|\bcontains\b)\s*(?P<right>.*)$", re.DOTALL
 )
@@ -22,9 +23,30 @@ _NUMBER: Final = re.compile(r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$")
 _WORDS: Final[dict[str, JsonValue]] = {"true": True, "false": False, "null": None, "nil": None}
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A compiled condition: called with a row it tells whether the row passes."""
+
+    path: str
+    comparison: str
+    right: JsonValue
+    test: Callable[[JsonValue | Absent], bool]
+
+    def __call__(self, row: JsonValue) -> bool:
+        return self.test(self._value(row))
+
+    def among(self, rows: list[JsonValue]) -> list[JsonValue]:
+        """The rows that pass, in their order."""
+        quickly = None if self.path == "value" else select(rows, self.path, self.comparison, self.right)
+        return [row for row in rows if self(row)] if quickly is None else quickly
+
+    def _value(self, row: JsonValue) -> JsonValue | Absent:
+        return row if self.path == "value" and not isinstance(row, dict) else get_field(row, self.path)
+
+
 @lru_cache(maxsize=1024)
-def compile_filter(condition: str, field: str | None) -> Test:
-    """A test for one row. The left side is a dotted path, or `value` for the operation's own `field` (without one:
+def compile_filter(condition: str, field: str | None) -> Filter:
+    """A filter of rows. The left side is a dotted path, or `value` for the operation's own `field` (without one:
     for an item that is no map); the right side a literal (text may go unquoted). Without an operator: whether the
     field is there and is true (0 is, as in conditions).
 
@@ -37,17 +59,14 @@ def compile_filter(condition: str, field: str | None) -> Test:
     if found is None:
         if _OPERATOR.search(text):
             raise ValueError("the operator is not known (==, !=, >=, <=, >, <, contains)")
-        read = _reader(_path(text, field))
-        return lambda row: _truth(read(row))
-    read = _reader(_path(found["left"].strip(), field))
+        return Filter(_path(text, field), "", None, _truth)
     right = literal(_single(found["right"].strip()))
     compare = _OPERATORS[found["op"]]
 
-    def test(row: JsonValue) -> bool:
-        left = read(row)
+    def test(left: JsonValue | Absent) -> bool:
         return compare(None if isinstance(left, Absent) else left, right)
 
-    return test
+    return Filter(_path(found["left"].strip(), field), found["op"], right, test)
 
 
 def _single(text: str) -> str:
@@ -84,12 +103,6 @@ def _path(left: str, field: str | None) -> str:
             return field
         raise ValueError("the left side of the comparison is missing")
     return left
-
-
-def _reader(path: str) -> Callable[[JsonValue], JsonValue | Absent]:
-    if path != "value":
-        return lambda row: get_field(row, path)
-    return lambda row: get_field(row, path) if isinstance(row, dict) else row
 
 
 def _truth(value: JsonValue | Absent) -> bool:

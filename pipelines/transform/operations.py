@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from itertools import compress
+from typing import Final, cast
 
 from pydantic import JsonValue
 
-from pipelines.transform.aggregating import AGGREGATES
+from pipelines.transform.aggregating import AGGREGATES, OVER_NUMBERS
+from pipelines.transform.columns import alike, column, kinds, sort_by
 from pipelines.transform.errors import TransformError
-from pipelines.transform.fields import ABSENT, Absent, as_text, get_field, sort_key, with_field
+from pipelines.transform.fields import Absent, as_text, get_field, is_number, with_field
 from pipelines.transform.filtering import compile_filter
 
 Spec = Mapping[str, JsonValue]
@@ -28,6 +30,7 @@ class Place:
     index: int
     name: str
     sources: Sources
+    lenient: bool = False
 
     def refuse(self, problem: str, expected: str = "", fix: str = "") -> TransformError:
         return TransformError(self.index, self.name, problem, expected, fix)
@@ -49,7 +52,7 @@ def _filter(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     except ValueError as error:
         raise place.refuse(f"condition {condition!r}: {error}", 'a comparison such as "score > 80"') from error
     if isinstance(data, list):
-        return [row for row in data if test(row)]
+        return test.among(data)
     return data if test(data) else None
 
 
@@ -64,9 +67,13 @@ def _map(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     elif isinstance(expression, str):
         path = place.text(spec, "field")
         turn = EXPRESSIONS.get(expression)
+        if turn is None and place.lenient:
+            return data
         if turn is None:
             raise place.refuse(f"expression {expression!r} is not known", ", ".join(EXPRESSIONS))
         change = lambda row: _turned(row, path, turn)  # noqa: E731
+    elif place.lenient:
+        return data
     else:
         raise place.refuse("there is nothing to map by", "`mapping` (a map) or `expression` (text)")
     return [change(row) for row in data] if isinstance(data, list) else change(data)
@@ -120,11 +127,17 @@ def _rows(data: JsonValue) -> list[JsonValue]:
 def _reckoned(rows: list[JsonValue], spec: Spec, place: Place) -> JsonValue:
     name = spec.get("function", "sum")
     field = spec.get("field")
-    if not isinstance(name, str) or name not in AGGREGATES:
+    known = isinstance(name, str) and name in AGGREGATES
+    if not known and not place.lenient:
         raise place.refuse(f"function {name!r} is not known", ", ".join(AGGREGATES))
-    if not isinstance(field, str) and name != "count":
+    if field is None and name != "count" and any(isinstance(row, dict) for row in rows):
         place.text(spec, "field")
-    values = _values(rows, field) if isinstance(field, str) else rows
+    values = _values(rows, place.text(spec, "field")) if field is not None else rows
+    if not known:
+        return values
+    assert isinstance(name, str)
+    if place.lenient and name in OVER_NUMBERS:
+        values = [value for value in values if is_number(value)]
     try:
         return AGGREGATES[name](values)
     except OverflowError as error:
@@ -135,7 +148,9 @@ def _reckoned(rows: list[JsonValue], spec: Spec, place: Place) -> JsonValue:
 
 
 def _values(rows: list[JsonValue], field: str) -> list[JsonValue]:
-    found = (get_field(row, field) for row in rows)
+    found = column(rows, field)
+    if alike(kinds(found)):
+        return cast("list[JsonValue]", found)
     return [value for value in found if not isinstance(value, Absent) and value is not None]
 
 
@@ -144,6 +159,8 @@ def _join(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     left = place.text(spec, "left_field", key)
     right = spec.get("right_source")
     rows = place.sources(right) if isinstance(right, str) else right
+    if isinstance(rows, dict):
+        rows = [rows]
     if not isinstance(rows, list):
         raise place.refuse("`right_source` is not a list of rows", "a source such as previous_response:step:rows")
     index: dict[str, JsonValue] = {}
@@ -170,9 +187,10 @@ def _group_by(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     if not isinstance(data, list) and wanted is None:
         return {"default": data}
     groups: dict[str, list[JsonValue]] = {}
-    for row in _rows(data):
-        value = get_field(row, field)
-        groups.setdefault(as_text(None if isinstance(value, Absent) else value), []).append(row)
+    rows = _rows(data)
+    for row, value in zip(rows, column(rows, field), strict=True):
+        key = value if isinstance(value, str) else as_text(None if isinstance(value, Absent) else value)
+        groups.setdefault(key, []).append(row)
     if wanted is None:
         return {key: list(rows) for key, rows in groups.items()}
     if isinstance(wanted, dict) and field in wanted:
@@ -195,15 +213,16 @@ def _figures(rows: list[JsonValue], wanted: JsonValue, place: Place) -> dict[str
 def _sort(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     field = place.text(spec, "field")
     order = spec.get("order", "asc")
-    if order not in ("asc", "desc"):
+    if order not in ("asc", "desc") and not place.lenient:
         raise place.refuse(f"order {order!r} is not known", "asc or desc")
     if not isinstance(data, list):
         return data
-    keyed = [(get_field(row, field), row) for row in data]
-    present = [pair for pair in keyed if pair[0] is not ABSENT and pair[0] is not None]
-    missing = [row for value, row in keyed if value is ABSENT or value is None]
-    present.sort(key=lambda pair: sort_key(pair[0]), reverse=order == "desc")
-    return [row for _, row in present] + missing
+    values = column(data, field)
+    if alike(kinds(values)):
+        return sort_by(data, values, descending=order == "desc")
+    there = [value is not None and not isinstance(value, Absent) for value in values]
+    present = sort_by(list(compress(data, there)), list(compress(values, there)), descending=order == "desc")
+    return present + [row for row, is_there in zip(data, there, strict=True) if not is_there]
 
 
 Operation = Callable[[JsonValue, Spec, Place], JsonValue]

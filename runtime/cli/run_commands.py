@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -21,20 +22,20 @@ TERMINAL = ("run_succeeded", "run_failed", "run_cancelled")
 
 
 def run_pipeline(
-    file: Path,
+    file: Path | None,
     given: list[str],
     *,
+    reference: str | None = None,
     input_file: Path | None,
     workspace: Path | None,
     key: str | None,
     follow: bool,
     as_json: bool,
 ) -> int:
-    """Submits, and unless detached follows to the end."""
+    """Submits, and unless detached follows to the end. A file that exists goes before a pipeline of that name."""
     asked = str(workspace) if workspace is not None else os.environ.get("PIPELINE_WORKSPACE_DIR") or None
     body: dict[str, Any] = {
-        "definition": read_definition(file),
-        "source": str(file.absolute()),
+        **_what_to_run(file, reference),
         "inputs": parse_inputs(given, input_file),
         "base_dir": _working_directory(),
     }
@@ -44,13 +45,35 @@ def run_pipeline(
         body["idempotency_key"] = key
     with node_client() as client:
         accepted = client.submit(body)
+        if "pipeline_ref" in body:
+            bound: dict[str, Any] = accepted["references"][0]
+            say(f"running {bound['name']}@{bound['version']} of the node's library ({bound['content_hash'][:12]}).")
         if not follow:
             print_json(accepted) if as_json else print(accepted["run_id"])
             return exits.OK
         code = _follow(client, accepted["run_id"], as_json=as_json)
-        if code == exits.FAILED and "file" in body["definition"]:
+        if code == exits.FAILED and "file" in str(body.get("definition")):
             say(f"its file steps worked in {accepted['workspace']}.")
         return code
+
+
+def _what_to_run(file: Path | None, reference: str | None) -> dict[str, str]:
+    """The definition, or the reference to one, as a request says it."""
+    if (file is None) == (reference is None):
+        raise UsageProblem("name one pipeline: a FILE, or a NAME of the node's library, or --ref NAME@VERSION.")
+    if file is None:
+        return {"pipeline_ref": str(reference)}
+    if not file.exists() and file.suffix not in {".yaml", ".yml"}:
+        from pipelines.language import parse_reference
+
+        with suppress(ValueError):
+            named = str(parse_reference(str(file)))
+            say(f"{file} is no file here; asking the node's library.")
+            return {"pipeline_ref": named}
+    definition = read_definition(file)
+    if not file.suffix:
+        say(f"running the file {file}; `--ref {file}` would run the library's pipeline of that name.")
+    return {"definition": definition, "source": str(file.absolute())}
 
 
 def follow_run(run_id: str, *, as_json: bool) -> int:

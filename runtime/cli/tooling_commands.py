@@ -45,10 +45,16 @@ def print_explanation(file: Path) -> int:
 
 
 def load_valid(file: Path) -> Pipeline:
-    """The pipeline of a file; raises `UsageProblem` with all findings."""
-    from pipelines.language import InvalidPipelineError, load_pipeline
+    """The pipeline of a file, completed by the library on this machine where it refers to one that is there; raises
+    `UsageProblem` with all findings."""
+    from pipelines.language import InvalidPipelineError, check_document, read_yaml
+    from pipelines.linking import has_references
+    from runtime.cli.local_library import link_locally
 
     try:
-        return load_pipeline(read_definition(file), source=str(file))
+        document = read_yaml(read_definition(file), str(file))
+        pipeline = check_document(document)
+        linked = link_locally(document, pipeline) if has_references(pipeline) else None
     except InvalidPipelineError as error:
         raise UsageProblem(f"{file} is not valid (see `evopipe validate`):\n{error}") from error
+    return pipeline if linked is None else linked.pipeline

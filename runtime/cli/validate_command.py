@@ -38,7 +38,9 @@ def _print(report: dict[str, Any]) -> None:
 
 def _report(file: Path) -> dict[str, Any]:
     from pipelines.language import MAX_BYTES, InvalidPipelineError, check_document, decode_text, read_yaml
+    from pipelines.linking import has_references
     from pipelines.tooling import warnings_for
+    from runtime.cli.local_library import link_locally
     from runtime.settings.model import ProvidersSettings
 
     report: dict[str, Any] = {"file": str(file), "valid": False, "name": None, "steps": 0, "diagnostics": []}
@@ -47,6 +49,8 @@ def _report(file: Path) -> dict[str, Any]:
         text = decode_text(read_bounded(file, MAX_BYTES), str(file))
         document = read_yaml(text, str(file))
         pipeline = check_document(document, known_providers=ProvidersSettings.model_fields)
+        if has_references(pipeline):
+            link_locally(document, pipeline)
     except InvalidPipelineError as error:
         report["diagnostics"] = [_facts(item, text) for item in error.diagnostics]
         return report

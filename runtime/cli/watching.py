@@ -18,10 +18,15 @@ COLOURS = {
     "restarted": "yellow",
     "fallback": "magenta",
     "paused": "yellow",
+    "waiting": "yellow",
     "skipped": "dim",
     "gap": "yellow",
 }
-FACTS = ("reason", "error", "message", "attempt", "delay_s", "provider", "missed", "pipeline")
+FACTS = (
+    "reason", "error", "message", "attempt", "delay_s", "provider", "missed", "pipeline", "until", "answer_with",
+    "large",
+)  # fmt: skip
+SENTENCES = frozenset({"reason", "error", "message"})
 
 
 class Watcher(Protocol):
@@ -103,9 +108,11 @@ def facts_of(data: object) -> str:
         value: Any = known.get(name)
         if isinstance(value, dict):
             facts = cast("dict[str, Any]", value)
-            value = facts.get("message") or facts
+            size, sha256 = facts.get("bytes"), str(facts.get("sha256"))
+            value = f"{size} bytes, sha256 {sha256[:12]}" if size else facts.get("message") or facts
         if value in (None, "", []):
             continue
         text = " ".join(str(value).split())
-        parts.append(f"{name}: {text[:200]}" if name not in ("reason", "error", "message") else text[:300])
+        named = f"{name.replace('_with', ' with')}: {text[:200]}"
+        parts.append(text[:300] if name in SENTENCES else named)
     return f"({'; '.join(parts)})" if parts else ""

@@ -11,13 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runtime.gateway.actors import ActorEndpoints
+from runtime.gateway.approvals import ApprovalEndpoints
 from runtime.gateway.controls import ControlEndpoints
 from runtime.gateway.endpoint import Answer, Desk, answering
 from runtime.gateway.evolutions import EvolutionEndpoints
 from runtime.gateway.history import EventHistory
 from runtime.gateway.insight import InsightEndpoints
+from runtime.gateway.library import LibraryEndpoints
 from runtime.gateway.openapi import openapi_document
 from runtime.gateway.problems import answer_http_exception
+from runtime.gateway.results import ResultEndpoints
 from runtime.gateway.runs import RunEndpoints
 from runtime.gateway.sessions import SessionEndpoints
 from runtime.gateway.streams import HEARTBEAT_S, EventStream
@@ -31,12 +34,15 @@ def build_app(
     """The application over one node. `closing` ends its streams."""
     desk = Desk(view, history, closing)
     runs = RunEndpoints(desk)
+    results = ResultEndpoints(desk)
+    library = LibraryEndpoints(desk)
     stream = EventStream(desk, heartbeat_s=heartbeat_s)
     controls = ControlEndpoints(desk)
     insight = InsightEndpoints(desk)
     evolutions = EvolutionEndpoints(desk)
     actors = ActorEndpoints(desk)
     sessions = SessionEndpoints(desk)
+    approvals = ApprovalEndpoints(desk)
 
     def route(method: str, path: str, endpoint: Answer, *, patient: bool = False) -> Route:
         # Patient ones wait for a run by request and keep a deadline of their own.
@@ -52,8 +58,16 @@ def build_app(
             route("GET", "/v1/runs/{run_id}", runs.get),
             route("GET", "/v1/runs/{run_id}/events", stream.events),
             route("GET", "/v1/runs/{run_id}/outcome", runs.wait, patient=True),
+            route("GET", "/v1/runs/{run_id}/results/{step:path}", results.result),
+            route("GET", "/v1/runs/{run_id}/outputs", results.outputs),
             route("POST", "/v1/runs/{run_id}/cancel", runs.cancel),
             route("POST", "/v1/validate", runs.validate),
+            route("GET", "/v1/pipelines", library.list),
+            route("GET", "/v1/pipelines/{name}", library.versions),
+            route("PUT", "/v1/pipelines/{name}", library.register),
+            route("GET", "/v1/pipelines/{name}/{version}", library.get),
+            route("PUT", "/v1/pipelines/{name}/{version}", library.register),
+            route("DELETE", "/v1/pipelines/{name}/{version}", library.unregister),
             route("GET", "/v1/status", insight.status),
             route("GET", "/v1/tree", insight.tree),
             route("GET", "/v1/ps", insight.processes),
@@ -63,6 +77,9 @@ def build_app(
             route("POST", "/v1/kill-switches/arm", controls.arm),
             route("POST", "/v1/evolutions", evolutions.start),
             route("GET", "/v1/evolutions/{evolution_id}", evolutions.get),
+            route("GET", "/v1/approvals", approvals.list),
+            route("GET", "/v1/approvals/{approval_id:path}", approvals.get),
+            route("POST", "/v1/approvals/{approval_id:path}", approvals.answer),
             route("GET", "/v1/sessions", sessions.list),
             route("GET", "/v1/sessions/{name:path}", sessions.get),
             route("DELETE", "/v1/sessions/{name:path}", sessions.forget),

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.evolution import Evolve, GetEvolution
+from runtime.gateway.definitions import check_inputs, definition_of
 from runtime.gateway.endpoint import Desk
-from runtime.gateway.runs import check_inputs, compile_definition
 from runtime.gateway.schemas import EvolveBody
 from runtime.gateway.wire import WireResponse
 
@@ -21,7 +21,7 @@ class EvolutionEndpoints:
     async def start(self, request: Request) -> Response:
         """POST /v1/evolutions: 202 with the evolution's id."""
         body = await self._desk.body(request, EvolveBody)
-        pipeline = await compile_definition(body.definition, body.source)
+        pipeline = (await definition_of(self._desk, body.definition, body.source)).pipeline
         check_inputs(pipeline, body.inputs)
         started = await self._desk.call(
             "breeding",

@@ -45,8 +45,34 @@ OPERATIONS = (
         "get", "/v1/runs/{run_id}/outcome", "Waits for the outcome; 202 when the run goes on.",
         answer=schemas.OutcomeAnswer, query=("timeout_s",), refusals=(404,),
     ),
+    Operation(
+        "get", "/v1/runs/{run_id}/results/{step}", "The result of one step, whole, as a stream of JSON.",
+        refusals=(404,),
+    ),
+    Operation(
+        "get", "/v1/runs/{run_id}/outputs", "How a run ended, its outputs whole, as a stream of JSON.",
+        refusals=(404, 409),
+    ),
     Operation("post", "/v1/runs/{run_id}/cancel", "Cancel a run.", status=202, refusals=(404,)),
     Operation("post", "/v1/validate", "Check a pipeline without running it.", schemas.ValidateBody, schemas.Validity),
+    Operation("get", "/v1/pipelines", "The node's library: registered and shipped pipelines.", refusals=(507,)),
+    Operation("get", "/v1/pipelines/{name}", "The versions of a pipeline, the newest first.", refusals=(404,)),
+    Operation(
+        "put", "/v1/pipelines/{name}", "Register a pipeline under its own version, or the next free number.",
+        schemas.RegisterBody, schemas.RegisteredAnswer, 201, refusals=(409, 422, 429, 507),
+    ),
+    Operation(
+        "get", "/v1/pipelines/{name}/{version}", "One version (or the beginning of its hash) with its definition.",
+        refusals=(404, 422),
+    ),
+    Operation(
+        "put", "/v1/pipelines/{name}/{version}", "Register a pipeline as this version, which never changes again.",
+        schemas.RegisterBody, schemas.RegisteredAnswer, 201, refusals=(409, 422, 429, 507),
+    ),
+    Operation(
+        "delete", "/v1/pipelines/{name}/{version}", "Unregister one version. Runs that use it go on.",
+        refusals=(404, 507),
+    ),
     Operation("get", "/v1/status", "Facts about the node."),
     Operation("get", "/v1/tree", "The supervision tree."),
     Operation("get", "/v1/ps", "All actors, flat."),
@@ -56,6 +82,12 @@ OPERATIONS = (
     Operation("get", "/v1/kill-switches", "The state of the kill switches."),
     Operation("post", "/v1/kill-switches", "Trigger a kill switch.", schemas.SwitchBody, refusals=(422,)),
     Operation("post", "/v1/kill-switches/arm", "Make a kill switch ready again.", schemas.SwitchBody, refusals=(422,)),
+    Operation("get", "/v1/approvals", "Questions that wait for a person, the oldest first.", query=("run", "limit")),
+    Operation("get", "/v1/approvals/{id}", "A question with its preview, and what became of it.", refusals=(404,)),
+    Operation(
+        "post", "/v1/approvals/{id}", "Answer a question. The first answer counts.", schemas.AnswerBody,
+        refusals=(404, 409, 413, 422, 507),
+    ),
     Operation("post", "/v1/evolutions", "Begin to evolve a pipeline.", schemas.EvolveBody, status=202, refusals=(422,)),
     Operation("get", "/v1/evolutions/{evolution_id}", "An evolution's progress and best genome.", refusals=(404,)),
     Operation("get", "/v1/sessions", "Conversations, the last used first.", query=("limit",)),
@@ -151,7 +183,10 @@ def _ref(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _error(status: int) -> dict[str, Any]:
-    words = {404: "not there", 422: "not valid", 423: "a kill switch is triggered", 503: "no room, or restarting"}
+    words = {
+        404: "not there", 409: "not now", 422: "not valid", 423: "a kill switch is triggered",
+        429: "as many as one library holds", 503: "no room, or restarting", 507: "the disk does not take it",
+    }  # fmt: skip
     return {
         "description": words.get(status, "an error"),
         "content": {"application/json": {"schema": _ref(schemas.ErrorAnswer)}},

@@ -15,6 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.approvals import (
+    AnsweredError,
+    ApprovalError,
+    NoSuchApprovalError,
+    NotWaitingError,
+    TooManyApprovalsError,
+    UnfitAnswerError,
+)
 from actors.evolution import (
     EvolutionError,
     EvolutionStillRunningError,
@@ -22,8 +30,16 @@ from actors.evolution import (
     NoSuchEvolutionError,
     TooManyEvolutionsError,
 )
-from actors.journal import IdempotencyConflictError, JournalError
+from actors.journal import IdempotencyConflictError, JournalError, ResultLostError
 from actors.kernel import ActorDeadError, CallTimeout, KernelError, MailboxFull, MaxChildren
+from actors.library import (
+    InvalidEntryError,
+    LibraryError,
+    LibraryFullError,
+    LibraryUnavailableError,
+    NoSuchPipelineError,
+    VersionTakenError,
+)
 from actors.runs import (
     KillSwitchedError,
     NoSuchRunError,
@@ -35,7 +51,7 @@ from actors.runs import (
 from actors.sessions import SessionBusyError, SessionError, UnknownSessionError
 from pipelines.guardrails import InvalidSwitchError, KillSwitchError
 from pipelines.language import InvalidInputsError
-from runtime.gateway.wire import WireResponse
+from runtime.gateway.wire import WireResponse, to_wire
 
 _log = structlog.stdlib.get_logger("evopipe.gateway")
 
@@ -46,11 +62,25 @@ RUN_STATUS: dict[type[RunError], int] = {
     RunSuspendedError: 503,
     TooManyRunsError: 429,
 }
+LIBRARY_STATUS: dict[type[LibraryError], int] = {
+    NoSuchPipelineError: 404,
+    InvalidEntryError: 422,
+    VersionTakenError: 409,
+    LibraryFullError: 429,
+    LibraryUnavailableError: 507,
+}
 EVOLUTION_STATUS: dict[type[EvolutionError], int] = {
     EvolutionStillRunningError: 504,
     InvalidOrderError: 422,
     NoSuchEvolutionError: 404,
     TooManyEvolutionsError: 429,
+}
+APPROVAL_STATUS: dict[type[ApprovalError], int] = {
+    AnsweredError: 409,
+    NoSuchApprovalError: 404,
+    NotWaitingError: 409,
+    TooManyApprovalsError: 429,
+    UnfitAnswerError: 422,
 }
 SESSION_STATUS: dict[type[SessionError], int] = {SessionBusyError: 409, UnknownSessionError: 404}
 
@@ -108,14 +138,20 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(error.status_code, _http_code(error.status_code), _http_message(error))
         case RunError():
             return ApiError(RUN_STATUS.get(type(error), 500), error.code, f"{error}.")
+        case LibraryError():
+            return ApiError(LIBRARY_STATUS.get(type(error), 500), error.code, f"{error}; {error.fix}.")
         case EvolutionError():
             return ApiError(EVOLUTION_STATUS.get(type(error), 500), error.code, f"{error}.")
+        case ApprovalError():
+            return ApiError(APPROVAL_STATUS.get(type(error), 500), error.code, f"{error}.", _answer_given(error))
         case SessionError():
             return ApiError(SESSION_STATUS.get(type(error), 507), error.code, f"{error}.")
         case InvalidInputsError():
             return ApiError(422, error.code, f"{error}.", error.problems)
         case IdempotencyConflictError():
             return ApiError(409, error.code, str(error))
+        case ResultLostError():
+            return ApiError(500, error.code, str(error))
         case JournalError():
             # Foreseen, and often a full disk: no trace, which would only fill the log beside it.
             _log.error("journal_failed", problem=str(error))
@@ -141,6 +177,10 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 500, "internal", f"an error of the node itself ({type(error).__name__}); `evopipe logs` shows it."
             )
+
+
+def _answer_given(error: ApprovalError) -> tuple[object, ...]:
+    return ({**to_wire(error.decision), "text": str(error)},) if isinstance(error, AnsweredError) else ()
 
 
 async def answer_http_exception(_request: Request, error: Exception) -> Response:

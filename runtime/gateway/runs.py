@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.killswitch import BoardState, SwitchState
 from actors.providers import PROVIDERS
-from actors.runs import AwaitRun, CancelRun, GetRun, KnownDefinitions, ListRuns, RunRequest, SubmitRun
-from pipelines.language import (
-    InvalidInputsError,
-    InvalidPipelineError,
-    Pipeline,
-    load_pipeline,
-    resolve_inputs,
-)
+from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun, load_known
+from pipelines.language import InvalidPipelineError, Pipeline
+from pipelines.linking import has_references
+from runtime.gateway.definitions import check_inputs, definition_of, diagnostics, link_definition
 from runtime.gateway.endpoint import Desk, whole_number
+from runtime.gateway.large_values import outcome_answer
 from runtime.gateway.problems import ApiError
 from runtime.gateway.schemas import SubmitBody, ValidateBody
 from runtime.gateway.wire import WireResponse, to_wire
@@ -34,12 +30,12 @@ class RunEndpoints:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._known = KnownDefinitions()
 
     async def submit(self, request: Request) -> Response:
         """POST /v1/runs: 202 with the run's id, or with `wait` 200 with its outcome."""
         body = await self._desk.body(request, SubmitBody)
-        pipeline = await self._compiled(body)
+        definition = await definition_of(self._desk, body.definition, body.source, body.pipeline_ref)
+        pipeline = definition.pipeline
         check_inputs(pipeline, body.inputs)
         await self._admit(pipeline)
         workspace = await asyncio.to_thread(
@@ -57,13 +53,17 @@ class RunEndpoints:
             pipeline=pipeline,
             inputs=dict(body.inputs),
             workspace=str(workspace),
-            source_text=body.definition,
+            source_text=definition.text,
             idempotency_key=body.idempotency_key,
+            asked=definition.asked,
+            references=definition.references,
         )
         run_id = await self._desk.call("runs", SubmitRun(run))
         if body.wait:
             return await self._outcome(str(run_id), body.timeout_s)
-        accepted = {"run_id": run_id, "pipeline": pipeline.name, "workspace": str(workspace)}
+        accepted: dict[str, Any] = {"run_id": run_id, "pipeline": pipeline.name, "workspace": str(workspace)}
+        if definition.references:
+            accepted["references"] = definition.references
         return WireResponse(accepted, status_code=202, headers={"location": f"/v1/runs/{run_id}"})
 
     async def list(self, request: Request) -> Response:
@@ -94,20 +94,18 @@ class RunEndpoints:
         body = await self._desk.body(request, ValidateBody)
         try:
             pipeline = await asyncio.to_thread(
-                load_pipeline, body.definition, source=body.source, known_providers=PROVIDERS
+                load_known, body.definition, source=body.source, known_providers=PROVIDERS
             )
         except InvalidPipelineError as error:
-            return WireResponse({"valid": False, "name": None, "content_hash": None, "diagnostics": diagnostics(error)})
+            return _not_valid(diagnostics(error))
+        if has_references(pipeline):
+            try:
+                await link_definition(self._desk, body.definition, body.source)
+            except ApiError as error:
+                return _not_valid(error.details)
         return WireResponse(
             {"valid": True, "name": pipeline.name, "content_hash": pipeline.content_hash, "diagnostics": []}
         )
-
-    async def _compiled(self, body: SubmitBody) -> Pipeline:
-        known = self._known.get(body.definition)
-        if known is None:
-            known = await compile_definition(body.definition, body.source)
-            self._known.keep(body.definition, known)
-        return known
 
     async def _outcome(self, run_id: str, timeout_s: float) -> Response:
         try:
@@ -117,7 +115,8 @@ class RunEndpoints:
                 )
         except TimeoutError:  # RunStillRunningError is one, too
             return WireResponse({"run_id": run_id, "status": "running"}, status_code=202)
-        return WireResponse(outcome)
+        settings = self._desk.view.settings
+        return await outcome_answer(outcome, settings.journal.large_bytes, settings.limits.answer_bytes)
 
     async def _admit(self, pipeline: Pipeline) -> None:
         """Refuses at the door what a kill switch would stop at once; an unanswered question is a refusal."""
@@ -139,28 +138,8 @@ class RunEndpoints:
         return f"run-{int(kernel.clock.wall() * 1000):012x}{kernel.rng.getrandbits(32):08x}"
 
 
-async def compile_definition(definition: str, source: str) -> Pipeline:
-    """The checked pipeline. Raises `ApiError` 422 with every diagnostic."""
-    try:
-        # Megabytes of YAML take seconds: not on the loop.
-        return await asyncio.to_thread(load_pipeline, definition, source=source, known_providers=PROVIDERS)
-    except InvalidPipelineError as error:
-        found = diagnostics(error)
-        number = "one error" if len(found) == 1 else f"{len(found)} errors"
-        raise ApiError(422, "invalid_pipeline", f"the pipeline has {number}.", found) from error
-
-
-def check_inputs(pipeline: Pipeline, inputs: Mapping[str, JsonValue]) -> None:
-    """Raises `ApiError` 422 when the inputs do not fit what the pipeline declares."""
-    try:
-        resolve_inputs(pipeline, inputs)
-    except InvalidInputsError as error:
-        raise ApiError(422, "invalid_inputs", f"{error}.", error.problems) from error
-
-
-def diagnostics(error: InvalidPipelineError) -> list[dict[str, Any]]:
-    """Each diagnostic as facts plus its sentence."""
-    return [{**to_wire(item), "text": str(item)} for item in error.diagnostics]
+def _not_valid(found: Sequence[object]) -> Response:
+    return WireResponse({"valid": False, "name": None, "content_hash": None, "diagnostics": list(found)})
 
 
 async def find_run(desk: Desk, run_id: str) -> dict[str, Any]:

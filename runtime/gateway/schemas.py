@@ -21,7 +21,10 @@ class Body(BaseModel):
 class SubmitBody(Body):
     """POST /v1/runs."""
 
-    definition: str = Field(min_length=1, description="The pipeline as YAML text.")
+    definition: str | None = Field(None, min_length=1, description="The pipeline as YAML text.")
+    pipeline_ref: str | None = Field(
+        None, max_length=200, description="Or one of the node's library: name, name@version or name@hash."
+    )
     source: str = Field("<request>", max_length=4096, description="Where it came from, for error messages.")
     inputs: dict[str, JsonValue] = Field(default_factory=dict, description="Values for the pipeline's inputs.")
     workspace: str | None = Field(
@@ -35,6 +38,19 @@ class SubmitBody(Body):
     )
     wait: bool = Field(False, description="Answer when the run has ended (200) instead of at once (202).")
     timeout_s: float = Field(60, gt=0, le=3600, description="With wait: answer after this long at the latest.")
+
+    @model_validator(mode="after")
+    def _names_one_pipeline(self) -> SubmitBody:
+        if (self.definition is None) == (self.pipeline_ref is None):
+            raise ValueError("give either the definition or the pipeline_ref")
+        return self
+
+
+class RegisterBody(Body):
+    """PUT /v1/pipelines/{name} and PUT /v1/pipelines/{name}/{version}."""
+
+    definition: str = Field(min_length=1, description="The pipeline as YAML text.")
+    source: str = Field("<request>", max_length=4096, description="Where it came from, for people.")
 
 
 class ValidateBody(Body):
@@ -59,6 +75,16 @@ class SwitchBody(Body):
         if self.level != "node" and not self.name:
             raise ValueError(f"a {self.level} switch needs the {self.level}'s name")
         return self
+
+
+class AnswerBody(Body):
+    """POST /v1/approvals/{id}. Say `choice` or `approve`."""
+
+    choice: str | None = Field(None, min_length=1, max_length=60, description="One of the question's choices.")
+    approve: bool | None = Field(None, description="true: the choice that approves; false: reject.")
+    comment: str = Field("", max_length=4_000)
+    data: JsonValue = Field(None, description="What the question's fields ask for.")
+    who: Name | None = Field(None, description="For whom; kept beside the user of the connection, never instead.")
 
 
 class EvolveBody(Body):
@@ -122,6 +148,16 @@ class OutcomeAnswer(BaseModel):
     usage: JsonValue
     cost_usd: str | None
     duration_s: float
+
+
+class RegisteredAnswer(BaseModel):
+    """The answer to a registration; `created` is false when the same was there already."""
+
+    name: str
+    version: str
+    content_hash: str
+    created: bool
+    warnings: list[str]
 
 
 class Validity(BaseModel):

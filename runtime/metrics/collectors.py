@@ -22,6 +22,7 @@ from prometheus_client import (
     ProcessCollector,
 )
 
+from actors.approvals import ApprovalSettled, ApprovalsPending
 from actors.kernel import CallTimedOut, ChildRestarted, Kernel, LoopBlocked, MailboxOverflowed, SupervisorEscalated
 from actors.killswitch import KillView
 from actors.providers.events import ProviderCalled
@@ -33,6 +34,7 @@ from runtime.metrics.live import LiveActors, LiveSwitches
 STEP_SECONDS = (0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 CALL_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
 RUN_SECONDS = (0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
+WAITING_SECONDS = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0, 604_800.0)
 LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 ERROR_CLASSES = frozenset({"transient", "refused", "spent", "unavailable"})
@@ -65,6 +67,7 @@ class NodeMetrics:
         self._paused: set[str] = set()
         self._make_run_metrics()
         self._make_provider_metrics()
+        self._make_approval_metrics()
         self._make_kernel_metrics()
         self.registry.register(LiveActors(kernel, self._actor_class))
         self.registry.register(LiveSwitches(view))
@@ -92,6 +95,11 @@ class NodeMetrics:
                 self._call_timeouts.labels(self._actor_class(event.ref.actor_class.__name__)).inc()
             case LoopBlocked():
                 self._blocked.inc()
+            case ApprovalsPending(count):
+                self._approvals_pending.set(count)
+            case ApprovalSettled(outcome, waited_s):
+                self._approvals.labels(outcome).inc()
+                self._approval_seconds.observe(max(0.0, waited_s))
             case _:
                 pass
 
@@ -203,6 +211,23 @@ class NodeMetrics:
             self._cost.labels(*who).inc(max(0.0, float(event.cost_usd)))
         if event.outcome != "ok":
             self._errors.labels(*who, one_of(event.error_class, ERROR_CLASSES)).inc()
+
+    # ---- questions to people -------------------------------------------------------------------------------
+
+    def _make_approval_metrics(self) -> None:
+        registry = self.registry
+        self._approvals_pending = Gauge(
+            "evopipe_approvals_pending", "Questions that wait for a person now.", registry=registry
+        )
+        self._approvals = Counter(
+            "evopipe_approvals", "Questions that were answered or have expired.", ["outcome"], registry=registry
+        )
+        self._approval_seconds = Histogram(
+            "evopipe_approval_waiting_seconds",
+            "How long questions waited for their answer.",
+            buckets=WAITING_SECONDS,
+            registry=registry,
+        )
 
     # ---- kernel --------------------------------------------------------------------------------------------
 

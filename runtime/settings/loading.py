@@ -29,7 +29,10 @@ from runtime.settings.yaml_places import (
 )
 
 PREFIX = "EVOPIPE_"
-RESERVED = frozenset({"EVOPIPE_CONFIG"})
+# The settings' own file, and what the project's tests read: these start nodes with the environment that they have.
+RESERVED = frozenset(
+    {"EVOPIPE_CONFIG", "EVOPIPE_SHARED", "EVOPIPE_NODE_STARTS", "EVOPIPE_FUZZ_EXAMPLES", "EVOPIPE_FUZZ_SEED"}
+)
 PATH_KEYS = ("state_dir", "socket_path", "workspace")
 
 

@@ -103,14 +103,16 @@ class LimitSettings(Frozen):
     concurrent_runs: Count
     request_bytes: int = Field(ge=1024, le=1_073_741_824)
     request_timeout_s: Seconds
+    answer_bytes: int = Field(ge=65_536, le=1_073_741_824)
     connections: Count
     drain_s: float = Field(ge=0, le=86_400)
 
 
 class JournalSettings(Frozen):
-    """SQLite's `synchronous`."""
+    """SQLite's `synchronous`, and from which length on values are kept apart."""
 
     synchronous: Literal["full", "normal"]
+    large_bytes: int = Field(ge=1024, le=67_108_864)
 
 
 class LoggingSettings(Frozen):

@@ -37,7 +37,7 @@ CASES = {
     "an unknown top key": (f"stepz: 1\n{SMALL}", ["p.yaml:1:1: stepz: unknown key", "Fix: write 'steps'"]),
     "an unknown step type": (
         step("type: cluade, prompt: x"),
-        ["p.yaml:3:15: steps[0].type: ", "'cluade'", "Expected one of: claude", "Fix: write 'type: claude'"],
+        ["p.yaml:3:21: steps[0].type: ", "'cluade'", "Expected one of: claude", "Fix: write 'type: claude'"],
     ),
     "a cycle": (
         HEAD
@@ -47,16 +47,16 @@ CASES = {
     ),
     "a missing step": (
         step("type: claude, prompt: '{{steps.summry.result}}'") + "  - {name: summary, type: claude, prompt: x}\n",
-        ["p.yaml:3:29: steps[0].prompt: there is no step 'summry'", "Fix: write 'summary'"],
+        ["p.yaml:3:40: steps[0].prompt: there is no step 'summry'", "Fix: write 'summary'"],
     ),
     "wrong types": (
         step("type: claude, prompt: 7, timeout_s: soon"),
         [
-            "p.yaml:3:29: steps[0].prompt: got 7. Expected text. Fix: write text",
-            "p.yaml:3:40: steps[0].timeout_s: got 'soon'. Expected a number. Fix: ",
+            "p.yaml:3:37: steps[0].prompt: Step 'a' prompt must be text or a list of prompt parts, got 7",
+            "p.yaml:3:51: steps[0].timeout_s: Step 'a' timeout_s must be a number, got 'soon'",
         ],
     ),
-    "a map for a list": ("name: x\nsteps: {a: 1}\n", ["p.yaml:2:1: steps: got {'a': 1}. Expected a list. Fix: "]),
+    "a map for a list": ("name: x\nsteps: {a: 1}\n", ["'steps' array, got {'a': 1}. Expected a list. Fix: "]),
     "a YAML bomb": (bomb(), ["aliases expand to more than 100000 values", "Fix: write the values out"]),
     "an alias of itself": ("name: x\nsteps: &a [*a]\n", ["p.yaml:2:8: an alias contains itself", "Fix: "]),
     "a tag that builds Python objects": (
@@ -98,17 +98,17 @@ CASES = {
     ),
     "a name of 10,000 letters": (
         f"name: {'n' * 10_000}\nsteps: []\n",
-        ["p.yaml:1:1: name: 'name' is too long. Expected at most 200 characters. Fix: shorten it"],
+        ["p.yaml:1:7: name: 'name' is too long. Expected at most 200 characters. Fix: shorten it"],
     ),
     "a step's name of 10,000 letters": (
         f"{HEAD}  - {{name: {'n' * 10_000}, type: claude, prompt: x}}\n",
-        ["p.yaml:3:6: steps[0].name: 'name' is too long", "Fix: shorten it"],
+        ["p.yaml:3:12: steps[0].name: 'name' is too long", "Fix: shorten it"],
     ),
     "a key of 900 letters": (step(f"type: test_echo, {'k' * 900}: 1"), ["unknown key 'kkk", "Fix: remove it"]),
     "a name with a terminal's escape": (step('type: test_echo, name: "a\\e[31m"'), ["steps[0].name: "]),
     "Python's classes in a template": (
         step("type: claude, prompt: '{{ steps.__class__.__mro__ }}'"),
-        ["p.yaml:3:29: steps[0].prompt: '__mro__' is not reachable", "Expected an expression", "Fix: "],
+        ["p.yaml:3:37: steps[0].prompt: '__mro__' is not reachable", "Expected an expression", "Fix: "],
     ),
     "Python's globals in a template": (
         step("""type: claude, prompt: '{{ cycler.__init__.__globals__.os.popen("id").read() }}'"""),
@@ -116,7 +116,7 @@ CASES = {
     ),
     "a filter that reads attributes": (
         step("""type: claude, prompt: '{{ inputs|attr("__class__") }}'"""),
-        ["steps[0].prompt: No filter named 'attr'. Expected", "Fix: "],
+        ["steps[0].prompt: there is no filter 'attr' (there are: ", "Fix: "],
     ),
     "a path that climbs": (
         step("type: file_ops, operation: read, path: ../../etc/passwd"),

@@ -177,7 +177,7 @@ def test_pipelines_nested_too_deeply_fail_with_their_chain(node: LiveNode) -> No
     for _ in range(14):
         inner = f"{{name: p, type: pipeline, pipeline: {{name: y, steps: [{inner}]}}}}"
     done = node.run(f"{HEAD}  - {inner}\n")
-    assert (done.body["status"], done.body["error"]["code"]) == ("failed", "nesting")
+    assert (done.body["status"], done.body["error"]["code"]) == ("failed", "limit_reached")
 
 
 def test_a_loop_over_too_many_items_is_refused(node: LiveNode) -> None:

@@ -40,6 +40,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "actors.json",
         "durable.json",
         "engine.json",
+        "language.json",
         "report.json",
         "startup.json",
     ]
@@ -59,6 +60,8 @@ def test_the_baseline_is_measured_in_the_same_run(report: dict[str, Any]) -> Non
         for figure in ("spawns_per_s", "kb_per_actor", "calls_per_s", "tells_per_s"):
             assert figure in report["actors"][peer]
     assert report["engine"]["bare_asyncio"]["step_us"] > 0
+    for group, figure in (("load_20", "yaml_and_schema"), ("conditions", "python"), ("templates", "jinja")):
+        assert report["language"][group][f"ratio_to_{figure}"] > 0
 
 
 @pytest.mark.timeout(120)
@@ -100,4 +103,4 @@ def test_a_missed_target_is_said_in_the_report_and_in_words() -> None:
 def test_a_measurement_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
     done = bench("engnie", cwd=tmp_path)
     assert done.returncode == 2
-    assert "no measurement named engnie; there are actors, engine, durable, startup" in done.stderr
+    assert "no measurement named engnie; there are actors, engine, language, durable, startup" in done.stderr

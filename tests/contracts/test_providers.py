@@ -230,3 +230,63 @@ def test_it_takes_a_conversation_that_went_on_before(name: str) -> None:
     request = Request("Describe the harbour then.", history=history, functions=(STOCK,))
     answer: Answer = with_provider(name, lambda provider: provider.complete(request))
     assert answer.text or answer.calls
+
+
+@every_provider
+def test_it_counts_the_tokens_of_all_that_it_would_be_sent(name: str) -> None:
+    small = Request("Say hello to the harbour.")
+    call = FunctionCall("stock_level", {"article": "lamp"}, "call_1", SIGNATURE)
+    larger = (
+        dataclasses.replace(small, prompt=small.prompt * 50),
+        dataclasses.replace(small, system="Speak as a sailor would speak. " * 20),
+        dataclasses.replace(small, history=(Turn("user", "Before that. " * 20), Turn("assistant", "Indeed."))),
+        dataclasses.replace(
+            small,
+            functions=(STOCK,),
+            follow_up=(
+                Turn("assistant", "", (call,)),
+                Turn("user", results=(FunctionResult(call, {"said": "a lot " * 50}),)),
+            ),
+        ),
+    )
+
+    async def use(provider: Provider) -> tuple[int, list[int]]:
+        return await provider.count_tokens(small), [await provider.count_tokens(each) for each in larger]
+
+    first, others = with_provider(name, use)
+    assert first > 0
+    assert all(other > first for other in others), (first, others)
+
+
+@every_provider
+def test_counting_changes_nothing_about_the_call_that_follows(name: str) -> None:
+    request = Request("Say hello to the harbour.", max_tokens=50, temperature=0.5, json_schema=SCHEMAS[0])
+
+    async def use(provider: Provider) -> tuple[int, Answer]:
+        return await provider.count_tokens(request), await provider.complete(request)
+
+    counted, answer = with_provider(name, use)
+    assert counted > 0
+    assert answer.data is not None
+
+
+@every_provider
+def test_a_closed_one_does_not_count_either(name: str) -> None:
+    async def use(provider: Provider) -> str:
+        await provider.complete(Request("Say hello."))
+        await provider.aclose()
+        with pytest.raises(ProviderError) as caught:
+            await provider.count_tokens(Request("Say hello."))
+        return caught.value.code
+
+    assert with_provider(name, use) == "closed"
+
+
+def test_the_offline_provider_counts_what_its_answers_say() -> None:
+    request = Request("Describe the harbour in winter.", system="Be short.")
+
+    async def use(provider: Provider) -> tuple[int, Answer]:
+        return await provider.count_tokens(request), await provider.complete(request)
+
+    counted, answer = with_provider("offline", use)
+    assert counted == answer.usage.input_tokens

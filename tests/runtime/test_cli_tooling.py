@@ -33,8 +33,8 @@ def test_validate_shows_the_line_and_a_caret_for_each_mistake(home: Path) -> Non
     (home / "bad.yaml").write_text("name: x\nsteps:\n  - {name: a, type: cluade}\n  - {name: b, typ: claude}\n")
     done = evopipe("validate", "bad.yaml", cwd=home)
     assert done.returncode == 2
-    assert "bad.yaml:3:15: steps[0].type" in done.stdout
-    assert "  3 |   - {name: a, type: cluade}\n    |               ^^^^\n" in done.stdout
+    assert "bad.yaml:3:21: steps[0].type" in done.stdout
+    assert "  3 |   - {name: a, type: cluade}\n    |                     ^^^^^^\n" in done.stdout
     assert "write 'type: claude'" in done.stdout
     assert "bad.yaml:4:" in done.stdout
 
@@ -76,10 +76,10 @@ def test_estimate_names_an_unknown_price_and_gives_exact_money(home: Path) -> No
     steps += "{name: b, type: claude, provider: anthropic, model: nobody, prompt: hi}]"
     (home / "x.yaml").write_text(f"name: x\nsteps: {steps}\n")
     told = evopipe("estimate", "x.yaml", cwd=home).stdout
-    assert "0.000012 + unknown" in told
+    assert "0.000012 - 0.000014 + unknown" in told
     assert "No price is known for: b (nobody)" in told
     total = json.loads(evopipe("estimate", "x.yaml", "--json", cwd=home).stdout)["total"]
-    assert total["cost_usd"] == {"low": "0.000012", "high": "0.000012"}
+    assert total["cost_usd"] == {"low": "0.000012", "high": "0.000014"}
     assert total["unpriced"] == ["b (nobody)"]
 
 
@@ -87,11 +87,11 @@ def test_what_is_invalid_or_misspelt_is_a_sentence_and_code_2(home: Path) -> Non
     (home / "bad.yaml").write_text("name: x\n")
     (home / "good.yaml").write_text("name: x\nsteps: [{name: a, type: claude, prompt: '{{ inputs.letter }}'}]\n")
     for words, told in {
-        ("graph", "bad.yaml"): "missing required 'steps'",
+        ("graph", "bad.yaml"): "there are no steps",
         ("graph", "good.yaml", "--format", "mermad"): "did you mean mermaid?",
         ("estimate", "good.yaml", "--input", "leter=x"): "did you mean 'letter'?",
         ("explain", "gone.yaml"): "cannot be read",
-        ("migrate", "bad.yaml"): "missing required 'steps'",
+        ("migrate", "bad.yaml"): "there are no steps",
         ("fmt", "gone.yaml"): "No such file",
     }.items():
         done = evopipe(*words, cwd=home)

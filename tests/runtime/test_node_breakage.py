@@ -23,8 +23,8 @@ STATE = "state"
 PIPELINE = """\
 name: two_questions
 steps:
-  - {name: first, type: claude, prompt: "First question", on_error: fail}
-  - {name: second, type: claude, prompt: "Second after {{steps.first.text}}", on_error: fail}
+  - {name: first, type: claude, prompt: "First question", on_error: retry}
+  - {name: second, type: claude, prompt: "Second after {{steps.first.text}}", on_error: retry}
 """
 
 

@@ -23,6 +23,7 @@ _TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_COUNT_PATH = "/v1/messages/count_tokens"
 _NO_TEMPERATURE = ("claude-sonnet-5", "claude-opus-5", "claude-haiku-5", "claude-fable-5")
 
 
@@ -30,7 +31,17 @@ class AnthropicDialect:
     name = "anthropic"
 
     def matches(self, request: HttpRequest) -> bool:
-        return request.path == "/v1/messages"
+        return request.path in {"/v1/messages", _COUNT_PATH}
+
+    def count(self, request: HttpRequest, body: dict[str, Any]) -> dict[str, Any] | None:
+        if request.path != _COUNT_PATH:
+            return None
+        told = [
+            *body["messages"],
+            {"content": body.get("system") or ""},
+            {"content": json.dumps(body.get("tools", ""))},
+        ]
+        return {"input_tokens": sum(len(_said(each["content"])) for each in told)}
 
     def sent_key(self, request: HttpRequest) -> str:
         # The API takes both; the SDK sends the second since 2.x.
@@ -42,7 +53,11 @@ class AnthropicDialect:
             return Failed(401, message="invalid x-api-key {key}")
         if "anthropic-version" not in request.headers:
             return Failed(400, message="anthropic-version: header is required")
-        for needed in ("model", "max_tokens", "messages"):
+        counting = request.path == _COUNT_PATH
+        for extra in ("max_tokens", "temperature", "stream") if counting else ():
+            if extra in body:
+                return Failed(400, message=f"{extra}: Extra inputs are not permitted")
+        for needed in ("model", "messages") if counting else ("model", "max_tokens", "messages"):
             if needed not in body:
                 return Failed(400, message=f"{needed}: Field required")
         if body["model"] == "no-such-model":
@@ -141,6 +156,10 @@ class AnthropicDialect:
                 "service_tier": "standard",
             },
         }
+
+
+def _said(content: Any) -> str:
+    return content if isinstance(content, str) else json.dumps(content)
 
 
 def _ids(message: dict[str, Any], kind: str) -> list[str]:

@@ -30,6 +30,10 @@ class Dialect(Protocol):
         """The text of the prompt."""
         ...
 
+    def count(self, request: HttpRequest, body: dict[str, Any]) -> dict[str, Any] | None:
+        """The JSON of a count of tokens, where that is asked for; here every character is one."""
+        ...
+
     def streams(self, request: HttpRequest, body: dict[str, Any]) -> bool:
         """Whether the client asked for server-sent events."""
         ...

@@ -13,7 +13,7 @@ from tests.wire.http import HttpRequest
 from tests.wire.instance import instance_of
 
 # The SDK's default is v1 since 3.x; v1beta is what older ones ask for.
-_PATH = re.compile(r"/v1(?:beta)?/models/([^:/]+):(?:stream)?[gG]enerateContent$")
+_PATH = re.compile(r"/v1(?:beta)?/models/([^:/]+):(?:(?:stream)?[gG]enerateContent|countTokens)$")
 _STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -36,6 +36,12 @@ class GeminiDialect:
     def matches(self, request: HttpRequest) -> bool:
         return _PATH.match(request.path) is not None
 
+    def count(self, request: HttpRequest, body: dict[str, Any]) -> dict[str, Any] | None:
+        if not request.path.endswith(":countTokens"):
+            return None
+        parts = [part for content in body["contents"] for part in content["parts"]]
+        return {"totalTokens": sum(len(part.get("text") or json.dumps(part)) for part in parts)}
+
     def sent_key(self, request: HttpRequest) -> str:
         return request.headers.get("x-goog-api-key", "")
 
@@ -43,6 +49,8 @@ class GeminiDialect:
         if self.sent_key(request) != key:
             reason = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
             return Failed(400, message="API key not valid: {key}", details=(reason,))
+        if request.path.endswith(":countTokens") and set(body) - {"contents", "generateContentRequest"}:
+            return Failed(400, message="Unknown name in CountTokensRequest")
         if not body.get("contents"):
             return Failed(400, message="contents is not specified")
         if self._model(request) == "no-such-model":

@@ -151,7 +151,8 @@ class WireServer:
             case StreamFailed():
                 raise ValueError("StreamFailed is for streamed calls")
             case Answered():
-                writer.write(whole(200, json.dumps(dialect.answer(request, body, behaviour)).encode(), _JSON, ids))
+                told = dialect.count(request, body) or dialect.answer(request, body, behaviour)
+                writer.write(whole(200, json.dumps(told).encode(), _JSON, ids))
         await writer.drain()
         return True
 

@@ -13,6 +13,8 @@ loops     for_loop, while_loop, break, continue
 switch    switch
 checkpoint  checkpoint
 executors  pipeline_executor, parallel_pipeline_executor
+deploy    conditional_deploy, pipeline_deployer
+waiting   approval, wait
 testing   test_echo
 
 A new step type is a class in the module of its family, its name in `Step` and in `STEP_CLASSES`, and its executor in
@@ -25,12 +27,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import NAME_PATTERN, SCHEMA_FIELD, BaseStep, Body, JsonMap, Preset, PromptStep
+from .base import NAME_PATTERN, SCHEMA_FIELD, BaseStep, Body, JsonMap, OnError, Preset, PromptStep
 from .batch import BatchConfig, BatchTask, ClaudeBatchStep
 from .checkpoint import CheckpointStep
 from .claude import ClaudeExtractStep, ClaudeSmartStep, ClaudeStep, ParallelClaudeStep, ParallelTask
 from .codebase import CodebaseQueryStep
 from .data import DataTransformStep, FileCheck, FileOpsStep, SetVariableStep
+from .deploy import ConditionalDeployStep, DeployStep, PipelineDeployerStep
 from .executors import ExecutorStep, ParallelPipelineExecutorStep, PipelineExecutorStep
 from .flow import PipelineStep
 from .gemini import ARGUMENTS, FunctionSpec, FunctionsStep, GeminiInstructorStep, GeminiStep
@@ -39,13 +42,17 @@ from .robust import ClaudeRobustStep, RobustConfig
 from .session import ClaudeSessionStep, SessionConfig
 from .switch import SwitchCase, SwitchStep
 from .testing import TestEchoStep
+from .waiting import LONGEST_WAIT_S, REJECT, ApprovalStep, WaitingStep, WaitStep, moment_of
 
 __all__ = [
     "ARGUMENTS",
+    "LONGEST_WAIT_S",
     "NAME_PATTERN",
+    "REJECT",
     "SCHEMA_FIELD",
     "STEP_CLASSES",
     "UNSUPPORTED_TYPES",
+    "ApprovalStep",
     "BaseStep",
     "BatchConfig",
     "BatchTask",
@@ -59,8 +66,10 @@ __all__ = [
     "ClaudeSmartStep",
     "ClaudeStep",
     "CodebaseQueryStep",
+    "ConditionalDeployStep",
     "ContinueStep",
     "DataTransformStep",
+    "DeployStep",
     "ExecutorStep",
     "FileCheck",
     "FileOpsStep",
@@ -70,9 +79,11 @@ __all__ = [
     "GeminiInstructorStep",
     "GeminiStep",
     "JsonMap",
+    "OnError",
     "ParallelClaudeStep",
     "ParallelPipelineExecutorStep",
     "ParallelTask",
+    "PipelineDeployerStep",
     "PipelineExecutorStep",
     "PipelineStep",
     "Preset",
@@ -84,7 +95,10 @@ __all__ = [
     "SwitchCase",
     "SwitchStep",
     "TestEchoStep",
+    "WaitStep",
+    "WaitingStep",
     "WhileLoopStep",
+    "moment_of",
 ]
 
 Step = Annotated[
@@ -110,6 +124,10 @@ Step = Annotated[
     | CheckpointStep
     | PipelineExecutorStep
     | ParallelPipelineExecutorStep
+    | ConditionalDeployStep
+    | PipelineDeployerStep
+    | ApprovalStep
+    | WaitStep
     | TestEchoStep,
     Field(discriminator="type"),
 ]
@@ -137,6 +155,10 @@ STEP_CLASSES: dict[str, type[BaseStep]] = {
     "checkpoint": CheckpointStep,
     "pipeline_executor": PipelineExecutorStep,
     "parallel_pipeline_executor": ParallelPipelineExecutorStep,
+    "conditional_deploy": ConditionalDeployStep,
+    "pipeline_deployer": PipelineDeployerStep,
+    "approval": ApprovalStep,
+    "wait": WaitStep,
     "test_echo": TestEchoStep,
 }
 
@@ -145,6 +167,5 @@ UNSUPPORTED_TYPES = frozenset(
     {
         "bash",
         "prompt",
-        "conditional_deploy",
     }
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AliasChoices, Field, JsonValue
 
-from pipelines.language.parts import Part, PromptPart, RetryPolicy, Streaming
+from pipelines.language.parts import ContextConfig, Part, PromptPart, RetryPolicy, Streaming
 
 if TYPE_CHECKING:
     from pipelines.language.steps import Step
@@ -23,15 +23,18 @@ SCHEMA_FIELD = Field(
 )
 
 
+OnError = Literal["fail", "retry", "fallback", "skip", "continue"]
+
+
 class BaseStep(Part):
-    """What every step has. `on_error`: "fallback" asks the emergent fallback once its retries are used up."""
+    """What every step has. `on_error` says what follows a failure: see "When a step fails" in docs/pipelines.md."""
 
     name: str = Field(pattern=NAME_PATTERN, max_length=100)
     condition: JsonValue = None
     depends_on: tuple[str, ...] = ()
     retry: RetryPolicy = RetryPolicy()
     timeout_s: float | None = Field(default=None, gt=0, le=86400)
-    on_error: Literal["fail", "fallback", "continue"] = "fallback"
+    on_error: OnError = "fallback"
     output_to_file: str | None = None
     provider: str | None = None
     role: str | None = None
@@ -58,3 +61,4 @@ class PromptStep(BaseStep):
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     output_schema: JsonValue = SCHEMA_FIELD
+    context: ContextConfig = ContextConfig()

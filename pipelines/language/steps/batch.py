@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from pipelines.language.parts import Part, PromptPart
+from pipelines.language.parts import ContextConfig, Part, PromptPart
 
 from .base import SCHEMA_FIELD, BaseStep, JsonMap, Preset
 
@@ -65,11 +65,14 @@ class ClaudeBatchStep(BaseStep):
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     output_schema: JsonValue = SCHEMA_FIELD
+    context: ContextConfig = ContextConfig()
 
     @model_validator(mode="after")
     def _has_something_to_do(self) -> ClaudeBatchStep:
         if not self.tasks and self.files is None and self.prompt is None:
-            raise ValueError(f"Step '{self.name}' of type 'claude_batch' needs `tasks`, `files` or a `prompt`")
+            raise ValueError(
+                f"Step '{self.name}' of type 'claude_batch' must have either 'prompt' or 'tasks' field, or `files`"
+            )
         ids = [task.id for task in self.tasks]
         twice = next((each for each in ids if ids.count(each) > 1), None) if len(set(ids)) < len(ids) else None
         if twice is not None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.language.parts import ExtractionConfig, Part, PromptPart
+from pipelines.language.parts import ContextConfig, ExtractionConfig, Part, PromptPart
 
 from .base import BaseStep, JsonMap, Preset, PromptStep
 
@@ -54,3 +54,4 @@ class ParallelClaudeStep(BaseStep):
     type: Literal["parallel_claude"]
     parallel_tasks: tuple[ParallelTask, ...] = Field(min_length=1)
     max_parallel: int = Field(default=8, ge=1, le=100)
+    context: ContextConfig = ContextConfig()

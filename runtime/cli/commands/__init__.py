@@ -3,8 +3,8 @@
 Each imports what it does only when it is called: `--help` stays below 150 ms.
 """
 
-from runtime.cli.commands import actors, evolution, files, node, runs, switches
+from runtime.cli.commands import actors, approvals, evolution, files, library, node, runs, switches
 
-GROUPS = (node.app, runs.app, files.app, switches.app, evolution.app, actors.app)
+GROUPS = (node.app, runs.app, approvals.app, files.app, library.app, switches.app, evolution.app, actors.app)
 
 __all__ = ["GROUPS"]

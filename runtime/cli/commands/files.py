@@ -25,6 +25,17 @@ def validate(
 
 
 @app.command()
+def new(
+    request: Annotated[str, typer.Argument(help="what the pipeline is to do, in a sentence")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A new file; without it: stdout.")] = None,
+) -> None:
+    """Write a first pipeline from a fixed template. Needs no node and no key."""
+    from runtime.cli.new_command import new_pipeline
+
+    raise typer.Exit(new_pipeline(request, output=output))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of pipeline files, for editors."""
     from runtime.cli.tooling_commands import print_schema

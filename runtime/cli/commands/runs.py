@@ -14,7 +14,12 @@ app = typer.Typer()
 
 @app.command()
 def run(  # noqa: PLR0917 - typer passes by keyword
-    file: Annotated[Path, typer.Argument(help="pipeline file (YAML)")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE|NAME", help="pipeline file (YAML), or a name of the node's library")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--ref", help="NAME, NAME@VERSION or NAME@HASH of the node's library.")
+    ] = None,
     given: Annotated[
         list[str] | None, typer.Option("--input", "-i", help="key=text, or key:=JSON; may be repeated.")
     ] = None,
@@ -35,6 +40,7 @@ def run(  # noqa: PLR0917 - typer passes by keyword
         run_pipeline(
             file,
             given or [],
+            reference=reference,
             input_file=input_file,
             workspace=workspace,
             key=key,
@@ -66,6 +72,19 @@ def cancel(run_id: RunId) -> None:
     from runtime.cli.run_commands import cancel_run
 
     raise typer.Exit(cancel_run(run_id))
+
+
+@app.command()
+def result(
+    run_id: RunId,
+    step: Annotated[str | None, typer.Argument(help="a step's path (summary, loop[3]/gist); none: the outputs")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The JSON that is kept, as it is.")] = False,
+) -> None:
+    """Fetch the outputs of a run, or the result of one of its steps, however large."""
+    from runtime.cli.result_command import fetch_result
+
+    raise typer.Exit(fetch_result(run_id, step, output, as_json=as_json))
 
 
 @app.command()

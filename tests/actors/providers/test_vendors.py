@@ -501,11 +501,13 @@ def test_anthropic_gets_a_temperature_only_where_the_model_takes_one() -> None:
             """
         )
         async with talking(VENDORS[0], prices=shipped) as (provider, server):
-            await provider.complete(Request("a", model="claude-haiku-4-5", temperature=0.25))
-            newer = await provider.complete(Request("b", model="claude-sonnet-5-5", temperature=0.25))
-            assert server.calls[0].body["temperature"] == 0.25
-            assert "temperature" not in server.calls[1].body
-            assert "not sent" in newer.metadata["temperature"]
+            sampling: dict[str, Any] = {"temperature": 0.25, "top_p": 0.5, "top_k": 20}
+            await provider.complete(Request("a", model="claude-haiku-4-5", **sampling))
+            newer = await provider.complete(Request("b", model="claude-sonnet-5-5", **sampling))
+            for name, value in sampling.items():
+                assert server.calls[0].body[name] == value
+                assert name not in server.calls[1].body
+                assert "not sent" in newer.metadata[name]
 
     run(main())
 

@@ -189,11 +189,11 @@ def test_the_missions_spelling_is_read_and_written_back_as_the_same() -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ("", "needs `tasks`, `files` or a `prompt`"),
+        ("", "must have either 'prompt' or 'tasks' field, or `files`"),
         (", tasks: [{id: a, prompt: x}, {id: a, prompt: y}]", "two tasks have the id 'a'"),
         (", tasks: [{id: a}]", "needs a `prompt` or a `file`"),
-        (", prompt: x, max_parallel: 0", "greater than or equal to 1"),
-        (", prompt: x, success_policy: most", "'most' is not allowed here"),
+        (", prompt: x, max_parallel: 0", "at least 1"),
+        (", prompt: x, success_policy: most", "'most' is not allowed for 'success_policy'"),
         (", tasks: [{id: a, prompt: '{{steps.nope}}'}]", "there is no step 'nope'"),
     ],
 )

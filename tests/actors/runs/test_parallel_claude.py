@@ -16,7 +16,7 @@ name: p
 steps:
   - name: many
     type: parallel_claude
-    on_error: fail
+    on_error: retry
     max_parallel: 3
     parallel_tasks: [{id: one, prompt: a}, {id: two, prompt: b}, {id: three, prompt: c}]
   - {name: after, type: test_echo, value: "{{steps.many.success}}"}

@@ -26,12 +26,13 @@ from actors.sessions import (
 )
 from actors.sessions.history import PastTurn, as_turns, within_bounds
 from actors.sessions.store import FILE_NAME, NewTurn, SessionStore
+from pipelines.context import estimate_tokens
 from pipelines.language import dependencies, load_pipeline
 from tests.support import run
 from tests.tree_for_tests import Play, answer_of, in_tree
 
 KEYS = {"anthropic": True, "gemini": True, "offline": True}
-TUTOR = "{name: %s, type: claude_session, prompt: '%s', on_error: fail, session_config: {session_name: tutor%s}}"
+TUTOR = "{name: %s, type: claude_session, prompt: '%s', on_error: retry, session_config: {session_name: tutor%s}}"
 
 
 def one(prompt: str = "hello", more: str = "", name: str = "ask") -> str:
@@ -158,7 +159,7 @@ def test_different_sessions_do_not_wait_for_each_other(tmp_path: Path) -> None:
 
 def test_a_session_without_a_name_of_its_own_ends_with_its_run(tmp_path: Path) -> None:
     heard = Heard()
-    text = "name: p\nsteps:\n  - {name: ask, type: claude_session, prompt: hello, on_error: fail}\n"
+    text = "name: p\nsteps:\n  - {name: ask, type: claude_session, prompt: hello, on_error: retry}\n"
 
     async def main(kernel: Kernel) -> Any:
         await spoken(kernel, "r1", text)
@@ -239,7 +240,7 @@ def test_a_failed_turn_leaves_no_trace_in_the_session(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_fails_the_turn_with_its_name(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"this is not a database, whatever its name says" * 100)
-    text = one().replace("on_error: fail", "on_error: fail, retry: 1")
+    text = one().replace("on_error: retry", "on_error: fail")
 
     async def main(kernel: Kernel) -> Any:
         await submit(kernel, "r1", text)
@@ -371,3 +372,21 @@ def test_a_run_s_own_session_is_not_shown_to_others(tmp_path: Path) -> None:
         assert await kernel.ref("sessions").call(ListSessions()) == ()
 
     node(tmp_path, Heard(), main)
+
+
+def test_of_a_conversation_only_as_many_turns_go_along_as_there_is_room_for(tmp_path: Path) -> None:
+    heard = Heard()
+    said = "tell me something long about the sea " * 20
+
+    async def main(kernel: Kernel) -> dict[str, Any]:
+        for number in range(4):
+            await spoken(kernel, f"r{number}", one(f"{number} {said}"))
+        return await spoken(kernel, "r9", one("and now").replace("tutor}", "tutor}, context: {max_input_tokens: 500}"))
+
+    result = node(tmp_path, heard, main)
+    facts = result["claude_session_metadata"]
+    assert 0 < facts["history_turns"] < 4
+    assert facts["history_turns"] + facts["history_left_out"] == 4
+    assert heard.histories[-1][0].startswith(str(4 - facts["history_turns"]))
+    assert sum(estimate_tokens(text) for text in heard.histories[-1]) <= 500
+    assert result["metadata"]["context"]["limit"] == 500

@@ -153,6 +153,14 @@ def test_without_schema_and_functions_the_instructor_answers_in_its_own_shape() 
     assert (config["maxOutputTokens"], config["temperature"]) == (2048, 0.7)
 
 
+def test_the_whole_token_budget_reaches_the_model() -> None:
+    budget = "token_budget: {max_output_tokens: 64, temperature: 0.5, top_p: 0.9, top_k: 40},"
+    _, bodies = ask(step("gemini", more=budget, functions="[]"), Answered("4"))
+    config = bodies[0]["generationConfig"]
+    sent = (config["maxOutputTokens"], config["temperature"], config["topP"], config["topK"])
+    assert sent == (64, 0.5, 0.9, 40)
+
+
 def test_an_answer_that_misses_the_shape_is_asked_for_again_with_what_is_wrong() -> None:
     text = step("gemini_instructor", more="schema: {count: integer},", functions="[]")
     outcome, bodies = ask(text, Answered('{"count": "four"}'), Answered('{"count": 4}'))
@@ -178,7 +186,7 @@ def refused(text: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("[level]", "[levle]", "there is no function 'levle'. Fix: write 'level'"),
+        ("[level]", "[levle]", "references undefined function: levle. Fix: write 'level'"),
         ("[level]", "[level, level]", "the function 'level' is there twice"),
         ("steps.stock[", "steps.stok[", "there is no step 'stok'"),
         ("[level]", "[{name: f, step: {type: file_ops, operation: read, path: ../x}}]", "leaves the workspace"),

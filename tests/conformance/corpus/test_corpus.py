@@ -32,7 +32,7 @@ DEADLINE_S = 30.0
 
 # The fault of the file itself, in a piece of the message ours gives; docs/compatibility.md lists the same files.
 FAULTY = {
-    "examples/meta/genesis_example.yaml": "missing required 'steps' field",
+    "examples/meta/genesis_example.yaml": "Configuration missing required 'workflow' section",
     "examples/schema_validation_example.yaml": "Step 'run_tests' has type 'bash'",
 }
 # Files whose steps work on what only a language model can answer, with the reason the offline provider cannot.

@@ -3,8 +3,9 @@
     python -m tests.conformance.language FILE...
 
 A file is a list of `{area, name, input, expected}`; `expected` is a value, or `{"error_contains": text}`. Each
-failing case is printed with what was expected and what came; the last line is `N passed, N failed`, and the exit
-code 1 when any failed, 2 when a file is no such file.
+failing case is printed with what was expected and what came; a case of an unknown area or of another form fails with
+the reason. The last line is `N passed, N failed`, and the exit code 1 when any failed, 2 when a file is not there or is
+no list.
 
 cases      the files            checking   one case against the product
 areas/     how the product is asked, one module an area; a new area is a module there and a line in its table

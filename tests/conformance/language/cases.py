@@ -15,13 +15,15 @@ class CaseFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case. `wording` False: texts in the answer are another provider's, so only their presence counts."""
+    """One case. `wording` False: texts in the answer are another provider's, so only their presence counts.
+    `malformed` says why it cannot be asked: it fails, and the others of its file are asked."""
 
     id: str
     area: str
     input: dict[str, Any]
     expected: Any
     wording: bool = True
+    malformed: str | None = None
 
     @property
     def expected_error(self) -> str | None:
@@ -36,9 +38,10 @@ class Case:
 def load_cases(path: Path) -> list[Case]:
     """The cases of one file; an id is `area/name`, numbered where it repeats. Raises `CaseFileError`."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CaseFileError(f"{path}: {error}") from error
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise CaseFileError(f"{path}: {reason}") from error
     if not isinstance(raw, list):
         raise CaseFileError(f"{path}: a list of cases is expected")
     seen: Counter[str] = Counter()
@@ -46,14 +49,19 @@ def load_cases(path: Path) -> list[Case]:
 
 
 def _read(raw: Any, place: str, seen: Counter[str]) -> Case:
-    try:
-        name = f"{raw['area']}/{raw['name']}"
-        given, expected = raw["input"], raw["expected"]
-    except (TypeError, KeyError) as error:
-        raise CaseFileError(f"{place}: a case has area, name, input and expected ({error} is missing)") from error
-    if not isinstance(given, dict):
-        raise CaseFileError(f"{place}: input is a map")
+    if not isinstance(raw, dict):
+        return Case(place, "", {}, None, malformed=f"a case is a map, this is {json.dumps(raw)[:80]}")
+    case = cast("dict[str, Any]", raw)
+    name = f"{case.get('area', '?')}/{case.get('name', place)}"
     seen[name] += 1
-    number = "" if seen[name] == 1 else f" #{seen[name]}"
-    wording = "compare keys" not in str(raw.get("note", ""))
-    return Case(name + number, str(raw["area"]), cast("dict[str, Any]", given), expected, wording)
+    name += "" if seen[name] == 1 else f" #{seen[name]}"
+    lacking = [key for key in ("area", "name", "input", "expected") if key not in case]
+    given = case.get("input")
+    malformed: str | None = None
+    if lacking:
+        malformed = f"the case lacks {' and '.join(lacking)}"
+    elif not isinstance(given, dict):
+        malformed = "the case's input is no map"
+    wording = "compare keys" not in str(case.get("note", ""))
+    inputs = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    return Case(name, str(case.get("area", "")), inputs, case.get("expected"), wording, malformed)

@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.execution import NestingError
+from pipelines.execution import LimitReachedError, NestingError
 from pipelines.language import InvalidPipelineError, LanguageError
 from pipelines.transform import TransformError
 from tests.conformance.language.areas import AREAS, RunFailedError, WorkflowRefusedError
 from tests.conformance.language.cases import Case
 
-_REFUSALS = (LanguageError, NestingError, TransformError, RunFailedError, WorkflowRefusedError)
+_REFUSALS = (LanguageError, LimitReachedError, NestingError, TransformError, RunFailedError, WorkflowRefusedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,9 @@ class Failure:
 
 
 def check(case: Case) -> Failure | None:
-    """None when the product answers as the case expects."""
+    """None when the product answers as the case expects. Never raises."""
+    if case.malformed is not None:
+        return Failure(case, f"malformed: {case.malformed}")
     area = AREAS.get(case.area)
     if area is None:
         return Failure(case, f"no part of the product answers the area '{case.area}'")

@@ -89,7 +89,26 @@ def test_an_expected_error_must_be_the_one_that_comes(tmp_path: Path) -> None:
     assert check(second) is not None
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"area": "condition", "name": "x"}]', "[{'a': 1}]"])
+def test_a_case_of_another_form_fails_and_the_others_are_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = {"area": "condition", "name": "c", "input": {"condition": "true"}, "expected": True}
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps([1, None, [], {}, {**good, "input": 7}, {"area": "condition", "name": "x"}, good]))
+    assert main([str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(each.startswith("FAILED") for each in lines) == 6
+    assert "  got:      malformed: the case's input is no map" in lines
+    assert "  got:      malformed: the case lacks input and expected" in lines
+    assert lines[-1] == "1 passed, 6 failed"
+
+
+def test_a_file_that_is_not_there_is_told_with_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "gone.json")]) == 2
+    assert "gone.json: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "{}", "7", "[{'a': 1}]"])
 def test_a_file_of_another_form_is_told_with_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:

@@ -11,11 +11,14 @@ from typing import Any, cast
 import pytest
 
 import pipelines
+from actors.approvals import AnswerApproval, ApprovalDesk
+from actors.kernel import ChildSpec
 from actors.providers import ProviderOptions, provider_children
 from actors.providers.offline import NOTICE
 from actors.runs import RunOutcome
+from pipelines.execution import Reply
 from pipelines.language import Pipeline, load_pipeline, to_yaml
-from tests.actors_for_tests import add
+from tests.actors_for_tests import add, until
 from tests.runs_for_tests import small_node
 from tests.support import run
 
@@ -68,15 +71,18 @@ def text_of(outcome: RunOutcome, step: str) -> str:
 def test_a_shipped_pipeline_loads_and_can_be_written_and_read_again(file: Path) -> None:
     pipeline = load_pipeline(file.read_bytes(), source=file.name)
     assert load_pipeline(to_yaml(pipeline)).content_hash == pipeline.content_hash
-    assert pipeline.name == file.stem
+    # The names of those in meta are the documents' (tests/pipelines/meta).
+    assert pipeline.name == file.stem or file.parent.name == "meta"
     assert pipeline.description
 
 
 def test_there_is_a_run_below_for_every_shipped_pipeline() -> None:
-    assert {file.stem for file in FILES} == {
+    # Those in meta have theirs in tests/runtime/test_meta_pipelines.py.
+    assert {file.stem for file in FILES if file.parent.name == "examples"} == {
+        "approved_reply",
         "csv_quality_check",
         "document_digest",
-        "genesis_pipeline",
+        "steady_context",
         "two_provider_review",
     }
 
@@ -193,6 +199,33 @@ def test_the_digest_of_an_empty_folder_says_that_there_was_nothing(tmp_path: Pat
     assert "0 documents. There was nothing to read." in (tmp_path / "none.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("reply", "left"), [(Reply(approve=True, data={"signature": "Ada"}), "outbox"), (Reply(approve=False), "drafts")]
+)
+def test_the_reply_goes_out_only_when_a_person_has_approved_and_signed_it(
+    tmp_path: Path, reply: Reply, left: str
+) -> None:
+    async def main() -> RunOutcome:
+        node = await small_node(routes={"claude": "offline"})
+        try:
+            await add(node.top, ChildSpec(id="approvals", actor_class=ApprovalDesk, name="approvals"))
+            for spec in provider_children("offline", ProviderOptions(), 2):
+                await add(node.top, spec)
+            await node.submit((SHIPPED / "examples/approved_reply.yaml").read_text("utf-8"), workspace=str(tmp_path))
+            await until(lambda: "step_waiting" in node.kinds("ask"))
+            assert not list(tmp_path.iterdir())
+            await node.kernel.ref("approvals").call(AnswerApproval("r1/ask", reply, "ada"))
+            return await node.outcome()
+        finally:
+            await node.kernel.shutdown()
+
+    outcome = run(main())
+    assert outcome.outputs == {"approved": left == "outbox", "by": "ada"}
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*.txt")] == [Path(left, "reply.txt")]
+    text = (tmp_path / left / "reply.txt").read_text(encoding="utf-8")
+    assert text.rstrip().endswith("Ada") is (left == "outbox")
+
+
 def test_the_review_goes_from_plan_over_sections_to_a_verdict(tmp_path: Path) -> None:
     subject = "The cache of Node Seven is full. Passwords are kept in clear text. Nobody tested the restart on Monday."
     outcome = carried_out("examples/two_provider_review.yaml", tmp_path, subject=subject)
@@ -232,3 +265,39 @@ def test_every_offline_answer_says_that_no_language_model_gave_it(tmp_path: Path
     asked += list(cast(Any, outcome.results["sections"])["individual_results"].values())
     for answer in cast("list[Any]", asked):
         assert (answer["metadata"]["language_model"], answer["metadata"]["notice"]) == (False, NOTICE)
+
+
+def tokens_of(outcome: RunOutcome) -> dict[str, int]:
+    return cast("dict[str, int]", outcome.outputs["tokens"])
+
+
+def test_the_questions_of_the_steady_context_stay_small_however_long_the_requirements_are(workspace: Path) -> None:
+    text = (workspace / "requirements.txt").read_text(encoding="utf-8")
+    sizes: list[dict[str, int]] = []
+    for times in (1, 10, 60):
+        long = "\n\n".join(text.replace("letters", f"letters of branch {number}") for number in range(times))
+        (workspace / "requirements.txt").write_text(long, encoding="utf-8")
+        outcome = carried_out("examples/steady_context.yaml", workspace)
+        sizes.append(tokens_of(outcome))
+        brief = cast(Any, outcome.results["brief"])["metadata"]["context"]
+        if times > 1:
+            assert brief["tokens_before"] > 200 * times
+            assert brief["shortened"][0]["how"] == "summarised"
+    names = ("brief", "analysis", "dna", "draft", "validation")
+    assert all(set(each) == set(names) and max(each.values()) <= 1200 for each in sizes)
+    # What comes behind the one step that reads the text does not know how long it was.
+    small, *larger = sizes
+    for each in larger:
+        assert all(each[name] <= max(2 * small[name], 400) for name in names[1:]), sizes
+    # Nor does a step's question hold the questions before it: the last is no larger than the first.
+    assert all(each["validation"] <= max(each["brief"], 400) for each in sizes), sizes
+
+
+def test_the_steady_context_pays_for_its_summaries_in_the_step_that_needs_them(workspace: Path) -> None:
+    text = (workspace / "requirements.txt").read_text(encoding="utf-8")
+    long = "\n\n".join(text.replace("letters", f"letters of branch {number}") for number in range(20))
+    (workspace / "requirements.txt").write_text(long, encoding="utf-8")
+    outcome = carried_out("examples/steady_context.yaml", workspace)
+    spent = [cast(Any, outcome.results[name])["usage"]["input_tokens"] for name in tokens_of(outcome)]
+    assert spent[0] > len(long) // 4
+    assert outcome.usage["input_tokens"] == sum(spent)

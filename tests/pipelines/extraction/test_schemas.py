@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from pipelines.extraction import find_misfits, is_json_schema, normalise_schema, validate_against
+from pipelines.extraction import (
+    find_misfits,
+    is_json_schema,
+    normalise_parameters,
+    normalise_schema,
+    validate_against,
+)
 
 
 def fields(**kinds: Any) -> dict[str, Any]:
@@ -75,6 +81,23 @@ def test_fields_with_the_names_of_keywords_are_fields(free: Any) -> None:
     assert validate_against(schema, {name: 1.5 if kind == "number" else "x" for name, kind in free.items()}) == ()
 
 
+@pytest.mark.parametrize(
+    ("free", "wanted"),
+    [
+        (
+            {"kinds": ["fast", "cheap"]},
+            {"kinds": {"type": "array", "items": {"type": "string", "enum": ["fast", "cheap"]}}},
+        ),
+        ({"names": ["string"], "limit": "integer"}, {"names": {"type": "array", "items": {"type": "string"}}}),
+    ],
+)
+def test_a_list_of_words_among_a_functions_parameters_is_a_choice_of_them(free: Any, wanted: dict[str, Any]) -> None:
+    schema = normalise_parameters(free)
+    assert schema["required"] == list(free)
+    for name, field in wanted.items():
+        assert schema["properties"][name].items() >= field.items()
+
+
 def test_true_allows_everything_and_false_nothing() -> None:
     assert validate_against(normalise_schema(True), {"any": 1}) == ()
     assert validate_against(normalise_schema(False), 1) != ()
@@ -85,7 +108,7 @@ def test_misfits_name_the_place() -> None:
     data: Any = {"people": [{"name": "Ann"}, {"name": 5}, {}]}
     assert validate_against(schema, data) == (
         "$.people[1].name: Expected string, got integer",
-        "$.people[2]: 'name' is a required property",
+        "$.people[2]: Required property 'name' is missing",
     )
     assert [each.path for each in find_misfits(schema, data)] == ["people[1].name", "people[2]"]
     assert validate_against(schema, []) == ("$: Expected object, got array",)
@@ -104,7 +127,7 @@ def test_misfits_name_the_place() -> None:
         ({"minProperties": 1}, {}, "Object must have at least 1 fields"),
         ({"type": "string"}, None, "Expected string, got null"),
         ({"type": "integer"}, True, "Expected integer, got boolean"),
-        ({"additionalProperties": False}, {"x": 1}, "Additional properties are not allowed ('x' was unexpected)"),
+        ({"additionalProperties": False}, {"x": 1}, "Additional property 'x' is not allowed"),
     ],
     ids=str,
 )

@@ -59,7 +59,7 @@ def test_a_misspelt_key_is_an_error_in_both(step: str) -> None:
         "type: claude, prompt: [{type: static, content: x, weight: 3}]",
         "type: claude, prompt: hi, claude_options: {wings: 2}",
         "type: pipeline, pipeline: {name: i, mood: 1, steps: [{name: t, type: test_echo, tone: 2}]}",
-        "type: for_loop, data_source: [1], steps: [{name: t, type: test_echo, tone: 2}]",
+        "type: for_loop, iterator: i, data_source: [1], steps: [{name: t, type: test_echo, tone: 2}]",
     ],
 )
 def test_unknown_keys_are_let_pass_at_every_depth(step: str) -> None:
@@ -167,7 +167,7 @@ def test_a_template_that_leads_nowhere_is_a_warning_in_their_dialect() -> None:
 
 
 def test_a_prompt_part_that_names_no_step_is_an_error_in_both() -> None:
-    with pytest.raises(InvalidPipelineError, match="there is no step 'gone'"):
+    with pytest.raises(InvalidPipelineError, match="references non-existent steps: gone"):
         load_pipeline(wrapped("type: claude, prompt: [{type: previous_response, step: gone}]"))
 
 
@@ -188,7 +188,7 @@ def test_a_previous_response_is_cut_after_its_max_length() -> None:
 def test_a_part_that_asks_for_a_session_is_empty_and_told() -> None:
     part = "{type: session_context, session_id: x, include_last_n: 3}"
     pipeline, warnings = told(wrapped(f"type: claude, prompt: [{part}, {{type: static, content: hi}}]"))
-    assert pipeline.model_dump()["steps"][0]["prompt"] == "hi"
+    assert pipeline.model_dump()["steps"][0]["prompt"] == "\nhi"
     assert any("session_context" in each for each in warnings)
 
 

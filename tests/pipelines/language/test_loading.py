@@ -168,10 +168,9 @@ steps:
 """)
     seen = {(f.code, f.line, f.column, f.key_path) for f in found}
     assert seen == {
-        ("missing", 3, 5, "steps[0].prompt"),
         ("extra_forbidden", 5, 5, "steps[0].promt"),
-        ("union_tag_invalid", 7, 5, "steps[1].type"),
-        ("missing_step", 11, 5, "steps[2].prompt"),
+        ("union_tag_invalid", 7, 11, "steps[1].type"),
+        ("missing_step", 11, 16, "steps[2].prompt"),
         ("extra_forbidden", 14, 13, "steps[3].retry.max_atempts"),
     }
     by_path = {f.key_path: f for f in found}
@@ -179,7 +178,7 @@ steps:
     assert by_path["steps[1].type"].fix == "write 'type: claude'"
     assert by_path["steps[2].prompt"].fix == "write 'four'"
     assert by_path["steps[3].retry.max_atempts"].fix == "write 'max_attempts'"
-    assert str(by_path["steps[1].type"]).startswith("p.yaml:7:5: steps[1].type: Step 'two' has invalid type")
+    assert str(by_path["steps[1].type"]).startswith("p.yaml:7:11: steps[1].type: Step 'two' has invalid type")
 
 
 def test_a_type_of_the_mission_that_is_not_built_is_not_called_unknown() -> None:
@@ -193,7 +192,9 @@ def test_a_missing_name_and_missing_steps_are_two_findings() -> None:
 
 
 def test_an_empty_list_of_steps_is_refused() -> None:
-    assert only("name: x\nsteps: []\n").code == "too_short"
+    finding = only("name: x\nsteps: []\n")
+    assert (finding.code, finding.key_path, finding.line) == ("no_steps", "steps", 2)
+    assert only("workflow:\n  name: x\n  steps: []\n").message == "Workflow must contain at least one step"
 
 
 def test_a_duplicate_key_names_both_places() -> None:
@@ -309,9 +310,9 @@ steps:
     pipeline = load_pipeline(text.replace("VALUE", "{{inputs.n}}"))
     assert dependencies(pipeline)["b"] == {"a"}
     assert isinstance(pipeline.steps[1], PipelineStep)
-    finding = only(text.replace("VALUE", "{{steps.a.result}}"))
+    finding = only(text.replace("VALUE", "{{inputs.n}} {{steps.a.result}}"))
     assert (finding.line, finding.key_path) == (11, "steps[1].pipeline.workflow.steps[0].value")
-    assert only(text.replace("VALUE", "{{inputs.m}}")).code == "missing_input"
+    assert only(text.replace("VALUE", "{{inputs.n}} {{inputs.m}}")).code == "missing_input"
 
 
 def test_an_unknown_pipeline_file_is_found_when_the_known_ones_are_given() -> None:

@@ -186,10 +186,11 @@ def test_a_text_without_json_is_no_answer_for_a_schema() -> None:
 
 
 def test_answers_one_by_one_are_joined_into_the_parallel_shape() -> None:
-    results = {"part_0": {"text": "A!"}, "part_1": {"text": "B!"}}
+    results = {"part_0": {"text": "A!", "result": "A!"}, "part_1": {"text": "B!", "result": "B!"}}
     result = read_answer(by(PARALLEL, "claude one by one"), results, {}, PARALLEL)  # pyright: ignore[reportArgumentType]
     assert result is not None and contract_ok(PARALLEL, result)
-    assert result["individual_results"] == {"a": {"text": "A!"}, "b": {"text": "B!"}}
+    assert result["individual_results"] == {"a": results["part_0"], "b": results["part_1"]}
+    assert result["results"] == ["A!", "B!"]
 
 
 def test_a_degraded_answer_says_so_and_what_failed() -> None:

@@ -38,9 +38,10 @@ def test_a_question_is_counted_from_its_text_inputs_and_files() -> None:
         t="1234",
     )
     (step,) = found.steps
-    assert step.input_tokens == Span(2 + 1 + 10, 2 + 1 + 10)
+    # 8 digits are about 4 tokens, 4 of them 2, 40 characters of a file 10; each from 0.6 to 1.7 times.
+    assert step.input_tokens == Span(2 + 1 + 6, 7 + 4 + 17)
     assert step.output_tokens == Span(1, 10)
-    assert step.cost_usd == (Decimal("1.5"), Decimal("3.3"))
+    assert step.cost_usd == (Decimal("1.1"), Decimal("4.8"))
     assert found.cost_usd == step.cost_usd
     assert step.notes == ()
 
@@ -104,3 +105,115 @@ def test_every_shipped_pipeline_can_be_estimated(file: Path) -> None:
     found = estimate(load_pipeline(file.read_bytes()), {}, MODELS, date(2026, 11, 21), lambda _: None)
     assert found.input_tokens.low <= found.input_tokens.high
     assert found.cost_usd[0] <= found.cost_usd[1]
+
+
+def test_the_offline_provider_is_counted_as_it_counts() -> None:
+    (step,) = of("  - {name: a, type: claude, provider: offline, prompt: '12345678'}\n").steps
+    assert step.input_tokens == Span(2, 2)
+
+
+BATCH = (
+    "  - name: b\n    type: claude_batch\n    model: known\n    max_tokens: 10\n    prompt: 'Sum it up.'\n"
+    "    tasks: [{id: one, prompt: hi}, {id: two, file: notes.txt}]\n    files: %s\n"
+)
+
+
+def test_a_batch_is_counted_by_its_tasks_and_its_files() -> None:
+    found = of(BATCH % "[notes.txt, other.txt]").steps
+    assert [each.step for each in found] == ["b.one", "b.two", "b.notes.txt", "b.other.txt"]
+    assert found[1].input_tokens.low >= 6
+    assert found[3].notes == ("the text of other.txt is not counted",)
+    assert all(each.cost_usd is not None and each.output_tokens == Span(1, 10) for each in found)
+
+
+def test_a_batch_over_a_pattern_is_counted_for_one_file() -> None:
+    last = of(BATCH % "'*.txt'").steps[-1]
+    assert last.step == "b.files"
+    assert last.calls == Span(0, 1)
+    assert "counted for one file: only the run knows how many there are" in last.notes
+
+
+@pytest.mark.parametrize(
+    ("step", "calls", "note"),
+    [
+        ("type: claude_extract, schema: {a: text}", 2, "asked twice at most"),
+        ("type: gemini_instructor", 2, "asked twice at most"),
+        ("type: gemini, functions: [{name: f, returns: 1}], max_rounds: 3", 4, "up to 3 rounds of function calls"),
+        ("type: gemini, functions: [{name: f, returns: 1}], max_rounds: 3, schema: {a: text}", 6, "up to 3 rounds"),
+        ("type: claude_robust, retry_config: {max_retries: 2}", 3, "asked up to 3 times"),
+        ("type: claude_robust, retry_config: {max_retries: 1, fallback_action: simplified_prompt}", 3, "once more"),
+        ("type: claude_session", 1, "the conversation before it goes along, up to 200,000 characters"),
+    ],
+)
+def test_types_that_ask_more_than_once_are_counted_for_all_of_it(step: str, calls: int, note: str) -> None:
+    (found,) = of(f"  - {{name: a, prompt: hi, max_tokens: 10, model: known, {step}}}\n").steps
+    assert found.calls == Span(1, calls)
+    assert found.output_tokens == Span(1, 10 * calls)
+    assert any(note in each for each in found.notes), found.notes
+    assert found.cost_usd is not None and found.cost_usd[0] < found.cost_usd[1]
+
+
+def test_the_answers_of_earlier_rounds_go_along_with_later_ones() -> None:
+    text = (
+        "  - {name: a, type: gemini, prompt: hi, max_tokens: 10, functions: [{name: f, returns: 1}], max_rounds: 2}\n"
+    )
+    (found,) = of(text).steps
+    assert found.input_tokens.high == 3 * 2 + 10 + 20
+
+
+LONG = "word " * 4000
+
+
+@pytest.mark.parametrize(
+    ("context", "high", "note"),
+    [
+        ("{max_input_tokens: 500, on_overflow: truncate}", 500, "cut to 500 tokens where it is larger"),
+        ("{max_input_tokens: 500}", None, "fails with context_overflow: more than 500 tokens"),
+    ],
+)
+def test_a_question_is_held_to_what_its_step_allows(context: str, high: int | None, note: str) -> None:
+    (found,) = of(f"  - {{name: a, type: claude, model: known, prompt: '{LONG}', context: {context}}}\n").steps
+    assert note in found.notes
+    assert high is None or found.input_tokens.high == high
+
+
+def test_summaries_are_questions_too() -> None:
+    context = "{max_input_tokens: 500, on_overflow: summarise, summarise_with: {chunk_tokens: 2000, max_tokens: 100}}"
+    (found,) = of(f"  - {{name: a, type: claude, model: known, prompt: '{LONG}', context: {context}}}\n").steps
+    assert found.calls == Span(1, 1 + 8)
+    assert found.input_tokens.high > 500 + 4000 * 1.7
+    assert any("summed up to 500 tokens" in each for each in found.notes)
+
+
+def test_pipelines_in_the_text_of_an_executor_are_counted_and_others_named() -> None:
+    inner = "{name: q, steps: [{name: s, type: claude, model: known, prompt: hi}]}"
+    (found,) = of(f"  - {{name: e, type: pipeline_executor, pipeline: {inner}}}\n").steps
+    assert (found.step, found.calls) == ("e/q/s", Span(1, 1))
+    several = of(f"  - {{name: e, type: parallel_pipeline_executor, pipelines: [{inner}, {inner}]}}\n").steps
+    assert [each.step for each in several] == ["e/q/s", "e/q/s"]
+    unknown = of("  - {name: e, type: pipeline_executor, pipeline: '{{ inputs.p }}'}\n")
+    assert unknown.unpriced == ("e (model not known)",)
+    assert "200 steps at most" in unknown.steps[0].notes[0]
+    assert unknown.seconds.high == 300
+
+
+def test_loops_multiply_what_is_inside_by_their_limit() -> None:
+    (found,) = of(
+        "  - name: w\n    type: while_loop\n    condition: 1 == 1\n    max_iterations: 7\n"
+        "    steps: [{name: a, type: claude, model: known, prompt: hi, max_tokens: 10}]\n"
+    ).steps
+    assert found.calls == Span(0, 7)
+    assert found.output_tokens == Span(0, 70)
+
+
+def test_steps_that_come_last_whatever_happened_are_counted() -> None:
+    steps = "  - {name: a, type: test_echo}\nfinally:\n  - {name: z, type: claude, model: known, prompt: hi}\n"
+    assert [each.step for each in of(steps).steps] == ["z"]
+
+
+def test_a_file_that_an_input_names_is_counted() -> None:
+    step = "  - {name: a, type: claude, provider: offline, prompt: [{type: file, path: '{{ inputs.f }}'}]}\n"
+    assert of(step, f="notes.txt").steps[0].input_tokens == Span(10, 10)
+    assert of(step).steps[0].notes == (
+        "the text of {{ inputs.f }} is not counted: only the run knows which file that is",
+    )

@@ -129,3 +129,25 @@ def test_a_prompt_or_answer_beyond_the_model_is_told() -> None:
 def test_the_wrapped_dialect_has_its_warnings_at_their_place() -> None:
     text = "workflow:\n  name: x\n  steps:\n    - name: a\n      type: test_echo\n      condition: 1 > 2\n"
     assert warned(text) == [("unreachable", 6)]
+
+
+def test_a_written_prompt_beyond_the_steps_own_limit_is_told_unless_it_is_made_smaller() -> None:
+    step = "  - {name: a, type: claude, prompt: '%s', context: {max_input_tokens: 100%s}}\n"
+    assert warned(HEAD + step % ("word " * 200, "")) == [("prompt_too_large", 6)]
+    assert warned(HEAD + step % ("word " * 200, ", on_overflow: truncate")) == []
+
+
+def test_a_limit_that_can_never_hold_is_told() -> None:
+    step = "  - {name: a, type: claude, model: %s, prompt: hi, context: {on_overflow: truncate%s}}\n"
+    assert ("unknown_window", 6) in warned(HEAD + step % ("other", ""))
+    assert ("unknown_window", 6) not in warned(HEAD + step % ("other", ", max_input_tokens: 100"))
+    assert warned(HEAD + step % ("small", "")) == []
+
+
+def test_the_tasks_of_every_type_that_asks_are_looked_at_and_their_common_model_told_once() -> None:
+    batch = "  - {name: a, type: claude_batch, model: other, tasks: [{prompt: hi}, {prompt: ho}]}\n"
+    assert warned(HEAD + batch) == [("missing_price", 6)]
+    long = "  - {name: a, type: claude_batch, model: small, tasks: [{prompt: hi}, {prompt: '%s'}]}\n" % ("x" * 4_001)
+    assert warned(HEAD + long) == [("prompt_too_large", 6)]
+    robust = "  - {name: a, type: claude_robust, model: small, prompt: '%s'}\n" % ("x" * 4_001)
+    assert warned(HEAD + robust) == [("prompt_too_large", 6)]

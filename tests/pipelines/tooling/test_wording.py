@@ -42,7 +42,7 @@ def test_the_whole_story_of_a_small_pipeline() -> None:
         "       If it fails, the run goes on without it.",
         "  2. 'c' after a and b asks anthropic (small).",
         "     Only if not a.skipped; otherwise it is skipped.",
-        "     If it fails 3 times, the run fails.",
+        "     If it fails, the run fails.",
         "     Its result is also written to outputs/c.md.",
         "",
         "Where the results go:",
@@ -60,6 +60,41 @@ def test_a_loop_is_told_with_what_is_inside() -> None:
     told = explain(load_pipeline(text), ROUTING)
     assert "'l' goes over [1, 2], up to 5 passes side by side, ending at the first failed pass." in told
     assert "     For each item of [1, 2]:\n       1. 'q' asks anthropic (big).\n" in told
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (
+            "type: claude_batch, tasks: [{prompt: x}], files: '*.txt', prompt: y, batch_config: {max_parallel: 4}",
+            "asks anthropic (big) 1 question and one for each file of *.txt, 4 at once.",
+        ),
+        (
+            "type: claude_robust, prompt: x, retry_config: {max_retries: 2, fallback_action: simplified_prompt}",
+            "asks anthropic (big), up to 3 times; when that does not help, it asks once more, in short.",
+        ),
+        (
+            "type: claude_session, prompt: x, session_config: {session_name: tutor}",
+            "asks anthropic (big) the next thing in the conversation 'tutor' (its last 50 turns go along).",
+        ),
+        (
+            "type: gemini, prompt: x, functions: [{name: look, returns: 1}], max_rounds: 2",
+            "asks offline (rules), which may call look in up to 2 rounds.",
+        ),
+        (
+            "type: pipeline_executor, pipeline: '{{ inputs.p }}'",
+            "runs the pipeline that {{ inputs.p }} is; checked before it runs, 200 steps and 300 s at most.",
+        ),
+        (
+            "type: claude, prompt: x, context: {on_overflow: truncate, max_input_tokens: 1000}",
+            "A question that is too large (more than 1,000 tokens) is cut, what it refers to before what is written",
+        ),
+        ("type: checkpoint", "waits for everything before it, and holds back everything behind it."),
+        ("type: codebase_query, queries: {a: {find_files: {type: main}}}", "reads the source files of"),
+    ],
+)
+def test_every_type_is_told_in_its_own_words(step: str, told: str) -> None:
+    assert told in explain(load_pipeline(f"name: x\nsteps:\n  - {{name: a, {step}}}\n"), ROUTING)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "pipelines").rglob("*.yaml")), ids=lambda file: file.name)

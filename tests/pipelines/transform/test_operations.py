@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.language import TRANSFORM_OPERATIONS
+from pipelines.language.checks.options import AGGREGATE_NAMES, EXPRESSION_NAMES
 from pipelines.transform import OPERATIONS, TransformError, apply_operations, shape_output
+from pipelines.transform.aggregating import AGGREGATES
+from pipelines.transform.operations import EXPRESSIONS
 
 ORDERS: list[Any] = [
     {"id": 1, "state": "paid", "amount": 20, "who": {"city": "Rome"}},
@@ -171,10 +174,42 @@ def test_aggregates_leave_nulls_out(function: str, value: Any) -> None:
     assert apply(ORDERS, {"operation": "aggregate", "field": "amount", "function": function}) == value
 
 
-@pytest.mark.parametrize("function", ["sum", "average", "count", "min", "max", "first", "last"])
+@pytest.mark.parametrize("function", ["sum", "average", "count", "min", "max"])
 def test_aggregates_of_nothing_are_zero(function: str) -> None:
     assert apply([], {"operation": "aggregate", "field": "amount", "function": function}) == 0
     assert apply(ORDERS, {"operation": "aggregate", "field": "gone", "function": function}) == 0
+
+
+@pytest.mark.parametrize("function", ["first", "last"])
+def test_of_nothing_there_is_no_first_and_no_last(function: str) -> None:
+    assert apply([], {"operation": "aggregate", "field": "amount", "function": function}) is None
+
+
+def test_numbers_are_aggregated_without_a_field() -> None:
+    assert apply([1, 2, 4], {"operation": "aggregate"}) == 7
+    assert apply([1, 2, 4], {"operation": "aggregate", "function": "max"}) == 4
+
+
+def test_a_map_joins_as_one_row() -> None:
+    spec = {"operation": "join", "join_key": "id", "right_source": {"id": 1, "name": "tea"}}
+    assert apply([{"id": 1}, {"id": 2}], spec) == [{"id": 1, "name": "tea"}, {"id": 2}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"operation": "aggregate", "field": "n", "function": "median"}, [1, "x", 4]),
+        ({"operation": "aggregate", "field": "n"}, 5),
+        ({"operation": "map", "field": "n", "expression": "reverse"}, [{"n": 1}, {"n": "x"}, {"n": 4}]),
+        ({"operation": "map", "field": "n"}, [{"n": 1}, {"n": "x"}, {"n": 4}]),
+        ({"operation": "sort", "field": "n", "order": "up"}, [{"n": 1}, {"n": 4}, {"n": "x"}]),
+    ],
+)
+def test_where_mistakes_are_let_pass_they_mean_what_pipeline_ex_makes_of_them(spec: Any, expected: Any) -> None:
+    rows: Any = [{"n": 1}, {"n": "x"}, {"n": 4}]
+    assert apply_operations(rows, [spec], sources=lambda _: [], lenient=True) == expected
+    with pytest.raises(TransformError):
+        apply_operations(rows, [spec], sources=lambda _: [])
 
 
 def test_count_without_a_field_counts_rows() -> None:
@@ -306,3 +341,7 @@ def test_a_filter_keeps_rows_in_order_and_never_raises(rows: list[Any], operator
     kept = apply(rows, {"operation": "filter", "condition": f"a {operator} 1"})
     remaining = iter(rows)
     assert all(any(row is each for each in remaining) for row in kept)
+
+
+def test_the_checks_know_the_words_that_the_operations_know() -> None:
+    assert (tuple(AGGREGATES), tuple(EXPRESSIONS)) == (AGGREGATE_NAMES, EXPRESSION_NAMES)

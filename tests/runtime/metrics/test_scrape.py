@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from actors.approvals import ApprovalSettled, ApprovalsPending
 from actors.kernel import (
     Actor,
     ActorRef,
@@ -140,6 +141,23 @@ def test_steps_are_counted_by_type_and_end() -> None:
             assert value(samples, "evopipe_step_retries_total", type="claude") == 1
             assert value(samples, "evopipe_step_restarts_total", type="claude") == 1
             assert value(samples, "evopipe_fallbacks_total", status="succeeded") == 1
+
+    run(main())
+
+
+def test_questions_to_people_are_counted_by_their_outcome_and_show_how_long_they_waited() -> None:
+    async def main() -> None:
+        async with node() as n:
+            publish = n.kernel.events.publish
+            publish(ApprovalsPending(3))
+            publish(ApprovalSettled("approved", 90.0))
+            publish(ApprovalSettled("expired", 3600.0))
+            publish(ApprovalsPending(1))
+            samples = await n.scrape()
+            assert value(samples, "evopipe_approvals_pending") == 1
+            assert value(samples, "evopipe_approvals_total", outcome="approved") == 1
+            assert value(samples, "evopipe_approvals_total", outcome="expired") == 1
+            assert value(samples, "evopipe_approval_waiting_seconds_sum") == 3690.0
 
     run(main())
 

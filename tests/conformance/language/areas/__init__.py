@@ -12,6 +12,7 @@ from tests.conformance.language.areas import (
     outputs,
     presets,
     prompts,
+    requests,
     retries,
     schemas,
     templates,
@@ -44,6 +45,8 @@ AREAS: Final[Mapping[str, Area]] = {
     "preset": Area(presets.options),
     "retry_backoff": Area(retries.delays_ms),
     "recursion_guard": Area(limits.entered),
+    "resource_limits": Area(limits.held),
+    "genesis_mock_type": Area(requests.kind_of),
     "validate": Area(workflows.loaded),
     "execute": Area(workflows.executed, covers),
 }

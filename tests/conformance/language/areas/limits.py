@@ -1,11 +1,14 @@
-"""`recursion_guard`: whether one more pipeline may be entered below a chain of others."""
+"""`recursion_guard`: whether one more pipeline may be entered below a chain of others.
+
+`resource_limits`: whether one has taken more memory or time than it may.
+"""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from pipelines.execution import Ancestry, enter
-from pipelines.language import PipelineStep, build_pipeline
+from pipelines.execution import Ancestry, enter, resource_breach
+from pipelines.language import NestingConfig, PipelineStep, build_pipeline
 
 _STEP: Any = {"name": "s", "type": "test_echo", "value": 1}
 
@@ -34,3 +37,15 @@ def entered(given: dict[str, Any]) -> str:
 
 def _content_of(name: str) -> str:
     return build_pipeline({"name": name, "steps": [_STEP]}).content_hash
+
+
+def held(given: dict[str, Any]) -> str:
+    """ "ok", or what a nested pipeline that was given these limits is failed with."""
+    config = NestingConfig.model_validate(given.get("limits") or {})
+    breach = resource_breach(
+        memory_bytes=given.get("memory_bytes") or 0,
+        memory_limit_mb=config.memory_limit_mb,
+        elapsed_s=(given.get("elapsed_ms") or 0) / 1000,
+        timeout_s=config.timeout_seconds,
+    )
+    return breach or "ok"

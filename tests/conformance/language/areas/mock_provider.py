@@ -40,6 +40,9 @@ class MockProvider:
     async def stream(self, request: Request) -> AsyncGenerator[str, None]:
         yield (await self.complete(request)).text
 
+    async def count_tokens(self, request: Request) -> int:
+        return len(request.prompt)
+
     async def aclose(self) -> None:
         return None
 

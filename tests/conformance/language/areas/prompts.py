@@ -1,4 +1,5 @@
-"""`prompt`: {parts, results} -> the prompt's text."""
+"""`prompt`: {parts, results} -> the prompt's text, as in a file of the `workflow:` dialect unless the case says
+`"unresolved_names": "error"`."""
 
 from __future__ import annotations
 
@@ -13,5 +14,7 @@ def rendered(given: dict[str, Any]) -> str:
     results: dict[str, Any] = given.get("results") or {}
     stubs: list[Any] = [{"name": name, "type": "test_echo"} for name in results]
     asking = {"name": "the_prompt", "type": "claude", "prompt": given["parts"]}
-    pipeline = build_pipeline({"name": "conformance", "steps": [*stubs, asking]})
-    return render_text(cast(PromptStep, pipeline.steps[-1]).prompt, scope_of(given))
+    lenient = given.get("unresolved_names") != "error"
+    unresolved = "keep" if lenient else "error"
+    pipeline = build_pipeline({"name": "conformance", "unresolved_names": unresolved, "steps": [*stubs, asking]})
+    return render_text(cast(PromptStep, pipeline.steps[-1]).prompt, scope_of(given, lenient=lenient))

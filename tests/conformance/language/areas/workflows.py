@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
+from pathlib import Path
 from typing import Any
 
+from actors.kernel import ChildSpec
 from actors.runs import RunOutcome
+from actors.sessions import SessionDesk
 from actors.steps import STEP_EXECUTORS
+from actors.steps.asking import result_of
 from pipelines.language import InvalidPipelineError, Pipeline, load_pipeline, to_yaml
 from tests.actors_for_tests import add
 from tests.conformance.language.areas.mock_provider import NAME, HurriedClock, mock_children
@@ -49,6 +53,14 @@ def run_step(pipeline: Pipeline, name: str) -> Any:
     return _results(to_yaml(pipeline), {})[name]
 
 
+def _failure(outcome: RunOutcome) -> str:
+    """Why a run failed, with the step and its type told as the reference does."""
+    error = outcome.error or {}
+    message = str(error.get("message", outcome.status))
+    step = error.get("step")
+    return message if step is None else f"Step '{step}' failed: {message}\nStep type: {error.get('type')}"
+
+
 def _results(text: str, inputs: dict[str, Any]) -> dict[str, Any]:
     async def main() -> RunOutcome:
         node = await small_node(
@@ -57,14 +69,19 @@ def _results(text: str, inputs: dict[str, Any]) -> dict[str, Any]:
             routes={"claude": NAME, "gemini": NAME},
         )
         try:
-            for spec in mock_children():
+            sessions = ChildSpec(
+                id="sessions", actor_class=SessionDesk, args=(folder / "state", result_of), name="sessions"
+            )
+            for spec in (*mock_children(), sessions):
                 await add(node.top, spec)
-            with tempfile.TemporaryDirectory(prefix="evopipe-conformance-") as workspace:
-                return await node.run(text, inputs=inputs, workspace=workspace)
+            return await node.run(text, inputs=inputs, workspace=str(folder / "workspace"))
         finally:
             await node.kernel.shutdown()
 
-    outcome = run(main(), _DEADLINE_S)
+    with tempfile.TemporaryDirectory(prefix="evopipe-conformance-") as name:
+        folder = Path(name)
+        (folder / "workspace").mkdir()
+        outcome = run(main(), _DEADLINE_S)
     if outcome.status != "succeeded":
-        raise RunFailedError(str((outcome.error or {}).get("message", outcome.status)))
+        raise RunFailedError(_failure(outcome))
     return outcome.results

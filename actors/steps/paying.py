@@ -1,0 +1,94 @@
+"""What a call may use at most, set aside before it is made, for steps of runs with limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Final, Protocol
+
+from actors.providers import Request
+from pipelines.context import most_tokens
+from pipelines.execution import Amount
+
+_MARKUP_OF_A_TURN: Final = 16
+
+PriceOf = Callable[[str, str | None, int, int], Decimal | None]
+"""Dollars of a call: provider, model as asked for (None: the provider's own), tokens in and out. None: no price."""
+
+
+def unknown_price(provider: str, model: str | None, input_tokens: int, output_tokens: int) -> Decimal | None:
+    """Knows no price; the offline provider costs nothing."""
+    return Decimal(0) if provider == "offline" else None
+
+
+class Purse(Protocol):
+    """Asks the run for what a call may use."""
+
+    async def reserve(self, amount: Amount) -> tuple[int, ...]:
+        """What stands for the amount until it is settled or released. Raises `LimitReachedError`."""
+        ...
+
+    def settle(self, numbers: tuple[int, ...], used: Amount) -> None:
+        """The call used this much."""
+        ...
+
+    def release(self, numbers: tuple[int, ...]) -> None:
+        """The call has no answer."""
+        ...
+
+    def priced(self, provider: str, model: str | None, input_tokens: int, output_tokens: int) -> Amount:
+        """Tokens with their price."""
+        ...
+
+
+class Bill:
+    """What one call used; filled in by who made it."""
+
+    def __init__(self, provider: str, request: Request) -> None:
+        self._provider = provider
+        self._model = request.model
+        self.used: tuple[str | None, int, int, Decimal | None] | None = None
+
+    def answered(self, model: str | None, input_tokens: int, output_tokens: int, cost_usd: Decimal | None) -> None:
+        """The call has its answer."""
+        self.used = (model or self._model, input_tokens, output_tokens, cost_usd)
+
+
+@asynccontextmanager
+async def paid(purse: Purse | None, provider: str, request: Request, more_tokens: int = 0) -> AsyncGenerator[Bill]:
+    """Sets aside what the call inside may use at most, and settles it with what the bill says; without an answer
+    nothing was used. `more_tokens` go along that the request does not show. Raises `LimitReachedError`."""
+    bill = Bill(provider, request)
+    if purse is None:
+        yield bill
+        return
+    most = purse.priced(provider, request.model, most_input_tokens(request) + more_tokens, request.max_tokens)
+    numbers = await purse.reserve(most)
+    try:
+        yield bill
+    except BaseException:
+        purse.release(numbers)
+        raise
+    if bill.used is None:
+        purse.release(numbers)
+        return
+    model, input_tokens, output_tokens, cost = bill.used
+    priced = purse.priced(provider, model, input_tokens, output_tokens)
+    fallback = priced.cost_usd if priced.cost_usd is not None else most.cost_usd
+    purse.settle(numbers, Amount(priced.tokens, fallback if cost is None else cost))
+
+
+def most_input_tokens(request: Request) -> int:
+    """The upper bound of what goes in: all turns, the system's text, the schema and the functions."""
+    texts = [request.system or ""]
+    for turn in request.turns:
+        texts.append(turn.text)
+        texts += [json.dumps(dict(call.arguments), ensure_ascii=False, default=str) for call in turn.calls]
+        texts += [json.dumps(dict(result.output), ensure_ascii=False, default=str) for result in turn.results]
+    if request.json_schema is not None:
+        texts.append(json.dumps(dict(request.json_schema), ensure_ascii=False, default=str))
+    for each in request.functions:
+        texts.append(f"{each.name} {each.description} {json.dumps(dict(each.parameters), default=str)}")
+    return sum(most_tokens(text) + _MARKUP_OF_A_TURN for text in texts)

@@ -1,0 +1,14 @@
+"""How much one template may do."""
+
+from typing import Final
+
+MAX_TEMPLATE_CHARS: Final = 1_000_000
+MAX_OUTPUT_CHARS: Final = 4_000_000
+MAX_GROWTH_CHARS: Final = 100_000
+MAX_ITERATIONS: Final = 100_000
+MAX_RANGE: Final = 1_000
+MAX_SECONDS: Final = 0.6
+MAX_VALUES: Final = 1_000_000
+MAX_EXPRESSION_CHARS: Final = 50_000
+MAX_EXPRESSIONS: Final = 5_000
+MAX_DIGITS: Final = 300
