@@ -11,6 +11,15 @@ from pydantic import JsonValue
 Options = dict[str, JsonValue]
 
 DEFAULT_PRESET: Final = "development"
+"""Of types that `DEFAULT_PRESETS` does not name."""
+DEFAULT_PRESETS: Final[Mapping[str, str]] = {
+    "claude_smart": DEFAULT_PRESET,
+    "claude_batch": DEFAULT_PRESET,
+    "claude_extract": "analysis",
+    "claude_session": "analysis",
+    "claude_robust": "production",
+}
+"""The types of steps that have a preset in any case -> the one of a step that names none."""
 
 
 def _preset(
@@ -67,8 +76,8 @@ PRESETS: Final[Mapping[str, Options]] = {
         ["Read", "Glob", "Grep"],
         timeout_ms=180_000,
         model="opus",
-        retry_config=_retry(2, "exponential", "timeout"),
-        debug_mode=True,
+        retry_config=_retry(2, "exponential", "timeout", "api_error"),
+        debug_mode=False,
         telemetry_enabled=True,
         cost_tracking=True,
     ),

@@ -58,7 +58,7 @@ async def questions_of(context: StepContext) -> list[Question]:
             id_ = f"file:{name}" if name in taken else name
             found.append(Question(id_, len(found), step.prompt or "", name, parts=step.prompt_parts))
     elif step.prompt is not None and not step.tasks:
-        found.append(Question("task_1", 0, step.prompt, parts=step.prompt_parts))
+        found.append(Question("default_task", 0, step.prompt, parts=step.prompt_parts))
     if len(found) > MOST_TASKS:
         raise WorkspaceFileError(f"the batch has {len(found)} tasks, more than {MOST_TASKS}; split it")
     return found

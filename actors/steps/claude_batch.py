@@ -16,9 +16,8 @@ from actors.steps.context import StepContext
 from actors.steps.errors import BatchFailedError, SwitchedOffError, failure_of
 from actors.steps.preset_options import options_with_preset, preset_facts
 from pipelines.context import PRIORITIES, ContextPart, joined
-from pipelines.execution import LimitReachedError, batch_result, fewest_successes
+from pipelines.execution import LimitReachedError, batch_result, fewest_successes, task_breakdown
 from pipelines.language import ClaudeBatchStep, ParallelTask
-from pipelines.presets import DEFAULT_PRESET
 
 _TASK = "@task."
 
@@ -31,7 +30,7 @@ async def ask_batch(context: StepContext) -> JsonValue:
     """
     step: ClaudeBatchStep = context.step
     questions = await questions_of(context)
-    preset, options = options_with_preset(context, DEFAULT_PRESET)
+    preset, options = options_with_preset(context)
     results = {
         part.removeprefix(_TASK): kept["task"]
         for part, kept in (await context.recall()).items()
@@ -46,16 +45,21 @@ async def ask_batch(context: StepContext) -> JsonValue:
         for error in errors.values():
             if failure_of(error).kind.worth_another_try:
                 raise error
-    if errors and not results:
-        raise next(iter(errors.values()))
     wanted = fewest_successes(step.batch_config, len(questions))
+    if errors and not results and wanted:
+        raise next(iter(errors.values()))
     told = {each: failure_of(error).error(each, "claude_batch", context.attempt) for each, error in errors.items()}
     if len(results) < wanted:
         raise BatchFailedError(len(results), len(questions), wanted, next(iter(told.values())))
     files = {each.id: each.file for each in questions if each.file is not None}
     ids = tuple(each.id for each in questions)
-    facts: JsonValue = {"step_name": step.name, "total_tasks": len(ids), "files_processed": list(files.values())}
     result = batch_result(ids, files, results, told, step.batch_config)
+    facts: JsonValue = {
+        "step_name": step.name,
+        "total_tasks": len(ids),
+        "task_breakdown": task_breakdown(result["batch_results"]),
+        "files_processed": list(files.values()),
+    }
     return {**result, "claude_batch_metadata": facts, **preset_facts(context, preset)}
 
 

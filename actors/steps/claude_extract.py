@@ -22,7 +22,7 @@ async def extract(context: StepContext) -> JsonValue:
     Raises `AnswerMisfitError` when the second answer does not fit either, and what `StepContext.ask` raises.
     """
     step: ClaudeExtractStep = context.step
-    preset, options = options_with_preset(context, "analysis")
+    preset, options = options_with_preset(context)
     request = make_request(step, await context.scope_with_files(step), options, step.timeout_s)
     if request.json_schema is None:
         answer = await context.ask(context.provider("claude"), request)

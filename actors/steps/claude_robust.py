@@ -16,9 +16,9 @@ from actors.steps.errors import StepError, failure_of
 from actors.steps.preset_options import options_with_preset, preset_facts
 from pipelines.execution import FailureKind, LimitReachedError, answered, degraded, notice, worth_a_retry
 from pipelines.language import ClaudeRobustStep, LanguageError
+from pipelines.presets import DEFAULT_PRESETS
 from pipelines.recovery import simplified
 
-_PRESET = "production"
 _SIMPLIFIED_TEMPERATURE = 0.3
 # Mistakes in the definition and what is forbidden must be seen, and not be papered over.
 _NOT_DEGRADED = frozenset({FailureKind.INVALID, FailureKind.FORBIDDEN})
@@ -41,7 +41,8 @@ async def ask_robust(context: StepContext) -> JsonValue:
         raise RefusedError(error.code, error.provider, error.message) from error
     if step.retry_config.fallback_action == "use_cached_response":
         await keep_answer(context, request, answer)
-    return {**answered(step, answer, context.attempt), **preset_facts(context, step.preset or _PRESET)}
+    preset = step.preset or DEFAULT_PRESETS[step.type]
+    return {**answered(step, answer, context.attempt), **preset_facts(context, preset)}
 
 
 async def degrade(context: StepContext, error: dict[str, JsonValue], kind: FailureKind) -> JsonValue | None:
@@ -84,5 +85,5 @@ async def _simplified(context: StepContext) -> dict[str, JsonValue] | None:
 
 async def _request(context: StepContext) -> Request:
     step: ClaudeRobustStep = context.step
-    _, options = options_with_preset(context, _PRESET)
+    _, options = options_with_preset(context)
     return make_request(step, await context.scope_with_files(step), options, step.timeout_s)

@@ -30,7 +30,7 @@ async def take_turn(context: StepContext) -> JsonValue:
     """
     step: ClaudeSessionStep = context.step
     config = step.session_config
-    preset, options = options_with_preset(context, "analysis")
+    preset, options = options_with_preset(context)
     scope = await context.scope_with_files(step)
     request = make_request(step, scope, options, step.timeout_s)
     provider = context.provider("claude")

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from actors.kernel import Kernel
 from actors.killswitch import KillView
 from actors.providers import Answer, Request, complete
-from actors.steps.errors import SwitchedOffError
+from actors.steps.errors import SwitchedOffError, WorkspaceFileError
 from actors.steps.fitting import Fitted, fit
 from actors.steps.jail import Jail
 from actors.steps.paying import Purse, paid
@@ -82,8 +82,12 @@ class StepContext:
             return self.scope
         from pipelines.language import render_text  # noqa: PLC0415 - only steps with file parts need it
 
-        jail = self.jail
-        texts = {path: await self.in_thread(jail.read_text, render_text(path, self.scope)) for path in paths}
+        texts: dict[str, str] = {}
+        for path in paths:
+            place = render_text(path, self.scope)
+            if not place.strip():
+                raise WorkspaceFileError(f"the path of a file in the prompt, {path!r}, is empty; give what it names")
+            texts[path] = await self.in_thread(self.jail.read_text, place)
         return replace(self.scope, files=texts)
 
     def provider(self, family: str) -> str:

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from actors.steps.asking import rendered_options
 from actors.steps.context import StepContext
 from pipelines.language import ClaudeBatchStep, ClaudeExtractStep, ClaudeRobustStep, ClaudeSessionStep, ClaudeSmartStep
-from pipelines.presets import with_overrides
+from pipelines.presets import DEFAULT_PRESETS, with_overrides
 
 PresetStep = ClaudeSmartStep | ClaudeExtractStep | ClaudeSessionStep | ClaudeBatchStep | ClaudeRobustStep
 
@@ -15,13 +15,13 @@ PresetStep = ClaudeSmartStep | ClaudeExtractStep | ClaudeSessionStep | ClaudeBat
 _NOT_TAKEN = ("model", "fallback_model")
 
 
-def options_with_preset(context: StepContext, default: str) -> tuple[str, dict[str, JsonValue]]:
-    """(the preset's name, the options): the step's `preset`, else `default`, with its `claude_options` merged over.
+def options_with_preset(context: StepContext) -> tuple[str, dict[str, JsonValue]]:
+    """(the preset's name, the options): the step's `preset`, else its type's, with its `claude_options` merged over.
 
     Raises `TemplateError`.
     """
     step: PresetStep = context.step
-    name = step.preset or default
+    name = step.preset or DEFAULT_PRESETS[step.type]
     own = rendered_options(step.claude_options, context.scope)
     merged = with_overrides(name, own)
     return name, {key: value for key, value in merged.items() if key in own or key not in _NOT_TAKEN}

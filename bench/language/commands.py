@@ -11,7 +11,7 @@ from time import perf_counter
 from bench.figures import median
 from bench.language.definitions import definition
 
-LIBRARIES = "import yaml, pydantic.main, jinja2, lark, typer"
+LIBRARIES = "import yaml, pydantic.main, jinja2, typer"
 
 
 def validate(count: int) -> dict[str, float]:

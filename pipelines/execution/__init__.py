@@ -30,7 +30,7 @@ from pipelines.execution.approval import (
     question_of,
     waited_s,
 )
-from pipelines.execution.batch import batch_result, fewest_successes
+from pipelines.execution.batch import batch_result, fewest_successes, task_breakdown
 from pipelines.execution.branches import choose_branch, leaving_result
 from pipelines.execution.composite import Composite, Fail, Move, Open, Settle
 from pipelines.execution.failure import (
@@ -134,6 +134,7 @@ __all__ = [
     "retry_delay_s",
     "skipped_result",
     "skipped_with",
+    "task_breakdown",
     "tightest",
     "variables_set_within",
     "waited_s",

@@ -18,6 +18,8 @@ def fewest_successes(config: BatchConfig, total: int) -> int:
             return total
         case "ratio":
             return ceil(config.success_ratio * total)
+        case "none":
+            return 0
         case _:
             return min(1, total)
 
@@ -62,4 +64,15 @@ def batch_result(
         "result": combined if config.consolidate_results else list[JsonValue](outcome),
         "usage": usage,
         "cost_usd": spent.cost_usd,
+    }
+
+
+def task_breakdown(entries: JsonValue) -> dict[str, JsonValue]:
+    """How many of a result's `batch_results` succeeded, failed, and came too late."""
+    listed = entries if isinstance(entries, list) else []
+    statuses = [each.get("status") for each in listed if isinstance(each, Mapping)]
+    return {
+        "successful": statuses.count("success"),
+        "failed": statuses.count("error"),
+        "timeout": statuses.count("timeout"),
     }

@@ -143,16 +143,9 @@ class NestedRun:
                 names = self._ancestry.names
                 over = LimitReachedError(breach, limit="memory_limit_mb", value=limit_mb, spent=grown, pipelines=names)
                 return Fail(over.error(self._key, "pipeline"))
-        scope = Scope(
-            inputs=self._scope.inputs,
-            steps=ended.results,
-            global_vars=self._scope.global_vars,
-            workflow=self._scope.workflow,
-            now_s=self._scope.now_s,
-        )
         wanted = self._step.outputs if self._step.outputs is not None else self._child.outputs
         try:
-            outputs: JsonValue = select_outputs(wanted, scope)
+            outputs: JsonValue = select_outputs(wanted, ended.scope)
         except OutputError as error:
             return Fail({"code": error.code, "message": str(error), "pipeline": self._child.name})
         return Settle({"result": outputs} if self._step.inputs else outputs)

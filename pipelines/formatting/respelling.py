@@ -51,7 +51,7 @@ def _with_ids(tasks: list[Any]) -> bool:
     """Whether one was without: a bare text, or under another name."""
     bare = [index for index, task in enumerate(tasks) if isinstance(task, str) or "id" not in task]
     for index in bare:
-        task, name = tasks[index], f"task_{index + 1}"
+        task, name = tasks[index], f"task_{index}"
         named: dict[str, Any] = {"prompt": task} if isinstance(task, str) else task
         tasks[index] = {"id": named.pop("task_id", name), **named}
     return bool(bare)

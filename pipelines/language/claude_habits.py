@@ -42,20 +42,22 @@ def read_robust(step: JsonMap) -> None:
     step.setdefault("retry", retry)
 
 
-def read_batch(step: JsonMap) -> None:
+def read_batch(step: JsonMap, *, lenient: bool = False) -> None:
     """`prompts` are tasks, `task_id` is an `id`, a number as policy is a ratio; settings may stand beside
-    `batch_config`."""
+    `batch_config`. `lenient`: a batch that states no policy never fails."""
     prompts = step.get("prompts")
     if isinstance(prompts, list) and "tasks" not in step:
         del step["prompts"]
         step["tasks"] = [{"prompt": each} for each in prompts]
     tasks = step.get("tasks")
     if isinstance(tasks, list):
-        step["tasks"] = [_batch_task(each, number) for number, each in enumerate(tasks, 1)]
+        step["tasks"] = [_batch_task(each, number) for number, each in enumerate(tasks)]
     beside = {key: step.pop(key) for key in _OF_THE_BATCH if key in step}
     config = step.get("batch_config", {})
-    if isinstance(config, dict) and (beside or config):
+    if isinstance(config, dict) and (beside or config or lenient):
         config = {**config, **beside}
+        if lenient:
+            config.setdefault("success_policy", "none")
         policy = config.get("success_policy")
         if isinstance(policy, int | float) and not isinstance(policy, bool):
             config |= {"success_policy": "ratio", "success_ratio": policy}

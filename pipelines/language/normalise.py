@@ -131,7 +131,7 @@ def _step(raw: JsonValue, defaults: Mapping[str, JsonValue]) -> JsonValue:
     if kind == "claude_robust":
         read_robust(step)
     if kind == "claude_batch":
-        read_batch(step)
+        read_batch(step, lenient=defaults.get(_UNRESOLVED) == "keep")
     if kind == "parallel_claude":
         _tasks(step, defaults)
     if step.get("on_error") == "fail":

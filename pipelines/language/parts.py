@@ -5,15 +5,36 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 
 class Part(BaseModel):
-    """Base of every value of the language: frozen, unknown keys rejected."""
+    """Base of every value of the language: frozen, unknown keys rejected.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+    What pydantic needs to check one is built at its first use: most are only ever checked as a part of a pipeline.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=(), defer_build=True
+    )
+
+    named_types: ClassVar[dict[str, Any]] = {}
+    """What fields can only name in quotes, because it is made of the models that have these fields."""
+
+    @classmethod
+    def model_rebuild(
+        cls,
+        *,
+        force: bool = False,
+        raise_errors: bool = True,
+        _parent_namespace_depth: int = 2,
+        _types_namespace: Mapping[str, Any] | None = None,
+    ) -> bool | None:
+        """Pydantic's, which calls it at the first use; `named_types` are known to it."""
+        known = {**cls.named_types, **(_types_namespace or {})}
+        return super().model_rebuild(force=force, raise_errors=raise_errors, _types_namespace=known)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some fields replaced; unlike pydantic's it drops what was computed from the old fields."""

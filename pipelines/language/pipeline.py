@@ -10,12 +10,11 @@ from typing import Literal, cast
 
 from pydantic import AliasChoices, Field, JsonValue
 
-from . import steps as step_models
 from .diagnostics import InvalidInputsError, nearest
 from .json_text import parse_json
 from .parts import InputSpec, Limits, OutputPath, Part
 from .references import build_graph, free_names, input_names, written_variables
-from .steps import STEP_CLASSES, BaseStep, JsonMap, OnError, Step
+from .steps import BaseStep, JsonMap, OnError, Step
 
 Outputs = tuple[str | OutputPath, ...] | dict[str, JsonValue] | None
 
@@ -138,11 +137,11 @@ def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue], *, others
         if name not in given:
             problems.append(f"'{name}' is required")
     for name, spec in pipeline.inputs.items():
-        if name not in given:
-            values[name] = spec.default
+        if name not in given and spec.default is None:
+            values[name] = None
             continue
         try:
-            values[name] = fit_input(given[name], spec)
+            values[name] = fit_input(given.get(name, spec.default), spec)
         except ValueError as error:
             problems.append(f"'{name}' {error}")
     if problems:
@@ -157,10 +156,13 @@ def fit_input(value: JsonValue, spec: InputSpec) -> JsonValue:
             value = parse_json(value)
         except ValueError:
             raise ValueError(f"must be of type {spec.type}, got the text {value[:60]!r}") from None
+    if value is None and spec.type != "any" and spec.is_required:
+        raise ValueError(f"must be of type {spec.type}, got null")
     wanted = _TYPE_OF.get(spec.type)
     wrong_bool = isinstance(value, bool) and spec.type in {"integer", "number"}
     if wanted is not None and value is not None and (wrong_bool or not isinstance(value, wanted)):
-        raise ValueError(f"must be of type {spec.type}, got {type(value).__name__}")
+        held = "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else json.dumps(value)
+        raise ValueError(f"must be of type {spec.type}, got {held}")
     if spec.enum and value not in spec.enum:
         raise ValueError(f"must be one of {json.dumps(list(spec.enum))}")
     return value
@@ -179,6 +181,6 @@ def dependencies(holder: Pipeline | BaseStep, body: int = 0) -> Mapping[str, fro
     return graphs[body]
 
 
-for _model in (step_models.FunctionSpec, step_models.SwitchCase, *STEP_CLASSES.values()):
-    _model.model_rebuild(_types_namespace={**vars(step_models), "Pipeline": Pipeline})
-Pipeline.model_rebuild(force=True)
+Part.named_types.update(Step=Step, Pipeline=Pipeline)
+# Built here and not at the first pipeline, which somebody waits for.
+Pipeline.model_rebuild()

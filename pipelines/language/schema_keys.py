@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, JsonValue
+from typing_extensions import TypeAliasType
 
 from .diagnostics import Path
 from .pipeline import Pipeline
@@ -57,7 +58,10 @@ def allowed_keys(path: Path, raw: JsonValue) -> set[str]:
             models = _for_type(models, value)
             continue
         field = "prompt_parts" if part == "prompt" else part
-        annotations = [m.model_fields[field].annotation for m in models if field in m.model_fields]
+        holders = [each for each in models if field in each.model_fields]
+        for each in holders:
+            each.model_rebuild()  # only a model that is built knows what it names in quotes
+        annotations = [each.model_fields[field].annotation for each in holders]
         # A key of a plain map (the names of `inputs`) is no field: what the map holds stays the candidate.
         models = [each for annotation in annotations for each in _models(annotation)] or models
         models = _for_type(models, value)
@@ -79,6 +83,8 @@ def _names(model: type[BaseModel]) -> Iterator[str]:
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
+    elif isinstance(annotation, TypeAliasType):
+        yield from _models(annotation.__value__)
     elif get_origin(annotation) in (Union, types.UnionType, tuple, list, dict, Annotated):
         for inner in get_args(annotation):
             yield from _models(inner)

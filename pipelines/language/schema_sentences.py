@@ -138,7 +138,8 @@ def _misfit(error: Any, kind: str, name: str, path: Path, raw: JsonValue) -> tup
     if not expected:
         return str(error["msg"]), "", ""
     holder = value_at(raw, path[:-1])
-    owner = f"Step '{holder['name']}' " if isinstance(holder, dict) and "type" in holder and "name" in holder else ""
+    holder = holder if isinstance(holder, dict) and "type" in holder else {}
+    owner = f"Step '{holder['name']}' " if isinstance(holder.get("name"), str) else ""
     if name == "steps" and not owner:
         return f"Workflow missing required 'steps' array, got {_short(error['input'])}", "a list", _STEPS_EXAMPLE
     if name == "prompt":
@@ -148,9 +149,12 @@ def _misfit(error: Any, kind: str, name: str, path: Path, raw: JsonValue) -> tup
         if path[-2:-1] == ("steps",):
             return f"a step must be a map, got {_short(error['input'])}", "a map", "write `- name: ...` and `type: ...`"
     what = "be a list" if expected == "a list" else "be a map" if expected == "a map" else f"be {expected}"
-    return f"{owner}{name} must {what}, got {_short(error['input'])}", expected, f"write {expected}"
+    got = error["input"]
+    # `name: no`, `name: 3.10`: written as text, read as something else.
+    fix = "quote it" if expected.startswith("text") and isinstance(got, bool | int | float) else f"write {expected}"
+    return f"{owner}{name} must {what}, got {_short(got)}", expected, fix
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    text = str(value).lower() if isinstance(value, bool) else "null" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

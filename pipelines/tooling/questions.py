@@ -16,6 +16,7 @@ from pipelines.language import (
     PromptStep,
     is_template,
 )
+from pipelines.presets import DEFAULT_PRESETS, with_overrides
 
 Key = tuple[str | int, ...]
 _WILD: Final = frozenset("*?[")
@@ -33,11 +34,16 @@ class Question:
     model: str | None
     options: Mapping[str, Any]
     max_tokens: int | None
-    has_schema: bool
+    schema: JsonValue
     context: ContextConfig
     output_to_file: str | None = None
     file: str | None = None
     times: int | None = 1
+
+    @property
+    def has_schema(self) -> bool:
+        """Whether the answer has to fit a schema."""
+        return self.schema is not None
 
     @property
     def named_model(self) -> str | None:
@@ -90,19 +96,31 @@ def _of(step: BaseStep, asked: Any, key: Key, name: str, file: str | None = None
     budget = getattr(asked, "token_budget", None)
     own: Mapping[str, Any] = getattr(asked, "claude_options", None) or {}
     common: Mapping[str, Any] = getattr(step, "claude_options", None) or {}
+    options = {**common, **own}
     return Question(
         key=key,
         id=name,
         prompt=asked.prompt or "",
-        system=str(_either(asked, step, "system") or ""),
+        system=_system(asked, step, options),
         model=_either(asked, step, "model"),
-        options={**common, **own},
+        options=options,
         max_tokens=_either(asked, step, "max_tokens") or getattr(budget, "max_output_tokens", None),
-        has_schema=_either(asked, step, "output_schema") is not None,
+        schema=_either(asked, step, "output_schema"),
         context=getattr(step, "context", ContextConfig()),
         output_to_file=getattr(asked, "output_to_file", None),
         file=file,
     )
+
+
+def _system(asked: Any, step: BaseStep, options: Mapping[str, Any]) -> str:
+    """The step's own text, else those of its options, which a preset gives to types that have one."""
+    own = _either(asked, step, "system")
+    if own is not None:
+        return str(own)
+    preset = getattr(step, "preset", None) or DEFAULT_PRESETS.get(getattr(step, "type", ""))
+    merged = with_overrides(preset, options) if preset else options
+    parts = (merged.get("system_prompt"), merged.get("append_system_prompt"))
+    return "\n\n".join(part for part in parts if isinstance(part, str) and part)
 
 
 def _either(asked: Any, step: Any, name: str) -> Any:

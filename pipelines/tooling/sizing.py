@@ -42,10 +42,13 @@ class Known:
     answers: Mapping[str, Span]
 
     def size(self, step: BaseStep, question: Question, provider: str, notes: list[str]) -> Span:
-        """Tokens of prompt, system text, file and history; what cannot be known goes into `notes`."""
-        total = Span()
+        """Tokens of prompt, system text, schema, file and history; what cannot be known goes into `notes`."""
+        total = tokens_of(written(question.prompt) + written(question.system), provider)
         for text in (question.prompt, question.system):
-            total = total + tokens_of(written(text), provider) + self._referred(text, provider, notes)
+            total = total + self._referred(text, provider, notes)
+        if question.schema is not None:
+            # Some providers take it as text, some apart from it, at a price of their own.
+            total = total + Span(0, tokens_of(to_text(question.schema), provider).high)
         if question.file is not None:
             total = total + self._file(question.file, provider, notes)
         if isinstance(step, ClaudeSessionStep):

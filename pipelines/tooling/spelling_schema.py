@@ -12,6 +12,7 @@ Schema = dict[str, Any]
 def add_spellings(models: dict[str, Schema]) -> None:
     """Widens `models` in place."""
     _batch(models)
+    _switch(models)
     for name in ("PipelineExecutorStep", "ParallelPipelineExecutorStep"):
         data = "pipeline" if name == "PipelineExecutorStep" else "pipelines"
         step = models[name]
@@ -54,6 +55,22 @@ def _batch(models: dict[str, Schema]) -> None:
     tasks: Schema = properties["tasks"]
     properties["tasks"] = {**tasks, "items": {"anyOf": [tasks["items"], {"type": "string"}]}}
     properties["prompts"] = {"type": "array", "items": {"type": "string"}, "description": KEYS["prompts"]}
-    for key, value in models["BatchConfig"]["properties"].items():
+    config: Schema = models["BatchConfig"]["properties"]
+    ratio: Schema = {"type": "number", "minimum": 0, "maximum": 1, "description": "The ratio itself."}
+    policy: Schema = config["success_policy"]
+    config["success_policy"] = {"description": policy.get("description", ""), "anyOf": [policy, ratio]}
+    for key, value in config.items():
         if key != "consolidate_results":
             properties.setdefault(key, value)
+
+
+def _switch(models: dict[str, Schema]) -> None:
+    properties: Schema = models["SwitchStep"]["properties"]
+    cases: Schema = properties["cases"]
+    by_value: Schema = {
+        "description": "From values to steps.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": models["SwitchCase"]["properties"]["steps"],
+    }
+    properties["cases"] = {"description": cases.get("description", ""), "anyOf": [cases, by_value]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from itertools import product
 from typing import Final
 
@@ -25,6 +26,7 @@ from pipelines.language import (
     Pipeline,
     PipelineStep,
     Scope,
+    SwitchStep,
     compile_condition,
     evaluate,
     key_path_text,
@@ -33,6 +35,7 @@ from pipelines.language import (
     template_references,
 )
 
+from .branches import dead_branches
 from .models import LoadModels, Models, model_of, provider_of
 from .questions import Key, Question, questions
 from .sizing import written
@@ -126,13 +129,21 @@ def _named(path: tuple[str | int, ...], pipeline: Pipeline) -> set[str]:
 
 
 def _unreachable(pipeline: Pipeline) -> Iterator[Found]:
-    """Conditions that no input can make true, and loops over nothing."""
+    """Conditions that no input can make true, branches that others hide, and loops over nothing."""
     fix = "correct the condition, or remove the step"
     for key, step, owner in _all_steps(pipeline, ("steps",)):
         if step.condition is not None and never_holds(step.condition, owner):
             yield "unreachable", (*key, "condition"), f"step '{step.name}' never runs: its condition never holds", fix
         if isinstance(step, ForLoopStep) and step.data_source == []:
             yield "unreachable", (*key, "data_source"), f"the loop '{step.name}' has nothing to go over", "give it data"
+        if isinstance(step, SwitchStep):
+            for below, why in dead_branches(step, partial(never_holds, pipeline=owner)):
+                yield (
+                    "unreachable",
+                    (*key, *below),
+                    f"step '{step.name}': {why}",
+                    "correct the cases, or remove this one",
+                )
 
 
 def _not_available(pipeline: Pipeline) -> Iterator[Found]:

@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.language import BaseStep, DeployStep, OutputPath, Pipeline
 
 from .asking_words import asking_words, context_words
+from .limit_words import nesting_words, pipeline_words
 from .models import Routing, provider_of
 from .outline import Block, condition_text, finally_block, inner_blocks, kind_of, outline
 from .questions import questions
@@ -19,6 +20,7 @@ def explain(pipeline: Pipeline, routing: Routing) -> str:
     lines = [f"Pipeline '{pipeline.name}'" + (f": {pipeline.description.strip()}" if pipeline.description else ""), ""]
     lines += _inputs(pipeline)
     lines += ["", "What happens:", *_block(outline(pipeline), "  ", routing)]
+    lines += [f"  {words}" for words in pipeline_words(pipeline)]
     if pipeline.finally_:
         lines += ["", "At the end, whatever happened:", *_block(finally_block(pipeline), "  ", routing)]
     lines += ["", "Where the results go:", *_results(pipeline)]
@@ -66,11 +68,12 @@ def _step(step: BaseStep, block: Block, mark: str, indent: str, routing: Routing
     if step.condition is not None and kind_of(step) != "while_loop":
         yield f"{indent}Only if {condition_text(step.condition)}; otherwise it is skipped."
     yield f"{indent}{_failure(step)}"
+    yield from (f"{indent}{words}" for words in nesting_words(step))
     large = context_words(step)
     if large is not None:
         yield f"{indent}{large}"
     if step.output_to_file:
-        yield f"{indent}Its result is also written to outputs/{step.output_to_file}."
+        yield f"{indent}Its result is also written to {step.output_to_file}."
     for inner in inner_blocks(step):
         yield f"{indent}{inner.title[:1].upper()}{inner.title[1:]}:"
         yield from _block(inner, indent + "  ", routing)
@@ -135,6 +138,14 @@ def _file_action(given: Mapping[str, Any]) -> str:
     if operation in {"copy", "move"}:
         verb = "copies" if operation == "copy" else "moves"
         return f"{verb} {given['source']} to {given['destination']}"
+    if operation in {"convert", "stream_process"}:
+        how = given["format"] if operation == "convert" else given["processor"]
+        onto = f" into {given['destination']}" if given["destination"] else ""
+        return f"turns {given['source']}{onto} ({how})"
+    if operation == "validate":
+        return f"checks {_and([file.path for file in given['files']])}"
+    if operation == "exists":
+        return f"looks whether {given['path']} is there"
     pattern = f" ({given['pattern']})" if given["pattern"] else ""
     verb = {"read": "reads", "write": "writes", "list": "lists", "delete": "deletes"}.get(operation, operation)
     return f"{verb} {given['path'] or 'the workspace'}{pattern}"
@@ -178,6 +189,8 @@ def _results(pipeline: Pipeline) -> Iterator[str]:
             else:
                 yield f"  - {each}: the result of step '{each}'"
     yield f"  - files: below {pipeline.workspace_dir or './workspace'}, unless the caller names another directory"
+    if any(step.output_to_file for step in pipeline.all_steps):
+        yield f"  - files of results: below {pipeline.output_directory or 'outputs'} in that directory"
 
 
 def _and(words: list[str]) -> str:

@@ -1,7 +1,7 @@
 """`data_transform`: rows in, rows out, by a list of operations. One implementation at every size; pure.
 
 errors, fields           what is refused; reading and comparing fields
-filtering, aggregating   the small languages inside two operations
+filtering, aggregating   the small languages inside two operations; logic takes a filter of several comparisons apart
 operations               one function an operation
 """
 

@@ -9,16 +9,18 @@ from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
-from pipelines.transform.columns import alike, kinds
+from pipelines.transform.columns import alike
 from pipelines.transform.fields import ORDERED_RANKS, is_number, sort_key
 
 _NUMBERS: Final[frozenset[type]] = frozenset({int, float})
 
-Aggregate = Callable[[Sequence[JsonValue]], JsonValue]
+Types = frozenset[type]
+Aggregate = Callable[[Sequence[JsonValue], Types], JsonValue]
+"""Takes the values and the types that occur among them."""
 
 
-def _numbers(values: Sequence[JsonValue]) -> list[float]:
-    if kinds(values) <= _NUMBERS:
+def _numbers(values: Sequence[JsonValue], types: Types) -> list[float]:
+    if types <= _NUMBERS:
         return cast("list[float]", values)
     wrong = next((v for v in values if not is_number(v)), None)
     if wrong is not None:
@@ -26,33 +28,29 @@ def _numbers(values: Sequence[JsonValue]) -> list[float]:
     return [cast(float, v) for v in values]
 
 
-def _sum(values: Sequence[JsonValue]) -> JsonValue:
-    return sum(_numbers(values))
+def _sum(values: Sequence[JsonValue], types: Types) -> JsonValue:
+    return sum(_numbers(values, types))
 
 
-def _average(values: Sequence[JsonValue]) -> JsonValue:
-    return sum(_numbers(values)) / len(values) if values else 0
+def _average(values: Sequence[JsonValue], types: Types) -> JsonValue:
+    return sum(_numbers(values, types)) / len(values) if values else 0
 
 
-def _least(values: Sequence[JsonValue]) -> JsonValue:
-    return min(_of_one_kind(values), key=_order(values)) if values else 0
+def _least(values: Sequence[JsonValue], types: Types) -> JsonValue:
+    return min(_of_one_kind(values, types), key=_order(types)) if values else 0
 
 
-def _greatest(values: Sequence[JsonValue]) -> JsonValue:
-    return max(_of_one_kind(values), key=_order(values)) if values else 0
+def _greatest(values: Sequence[JsonValue], types: Types) -> JsonValue:
+    return max(_of_one_kind(values, types), key=_order(types)) if values else 0
 
 
-def _order(values: Sequence[JsonValue]) -> Callable[[Any], Any]:
-    return _itself if alike(kinds(values)) else sort_key
+def _order(types: Types) -> Callable[[Any], Any] | None:
+    return None if alike(types) else sort_key
 
 
-def _itself(value: Any) -> Any:
-    return value
-
-
-def _of_one_kind(values: Sequence[JsonValue]) -> Sequence[JsonValue]:
+def _of_one_kind(values: Sequence[JsonValue], types: Types) -> Sequence[Any]:
     """Only numbers, texts or booleans: over a mixture (an empty cell among numbers) the answer would be an accident."""
-    if alike(kinds(values)):
+    if alike(types):
         return values
     ranks = {sort_key(value)[0]: value for value in values}
     if len(ranks) > 1:
@@ -62,7 +60,7 @@ def _of_one_kind(values: Sequence[JsonValue]) -> Sequence[JsonValue]:
     raise ValueError(f"{values[0]!r} has no order")
 
 
-def _unique(values: Sequence[JsonValue]) -> JsonValue:
+def _unique(values: Sequence[JsonValue], _types: Types) -> JsonValue:
     first: dict[Hashable, JsonValue] = {}
     for value in values:
         kind = "number" if is_number(value) else type(value).__name__
@@ -84,11 +82,11 @@ AGGREGATES: Final[dict[str, Aggregate]] = {
     "average": _average,
     "avg": _average,
     "mean": _average,
-    "count": len,
+    "count": lambda values, _: len(values),
     "max": _greatest,
     "min": _least,
-    "first": lambda values: values[0] if values else None,
-    "last": lambda values: values[-1] if values else None,
+    "first": lambda values, _: values[0] if values else None,
+    "last": lambda values, _: values[-1] if values else None,
     "unique": _unique,
 }
 

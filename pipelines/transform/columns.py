@@ -5,8 +5,8 @@ Everything here gives what a loop over single rows gives; a list whose rows diff
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress
 from typing import Any, Final, cast
 
 from pydantic import JsonValue
@@ -15,12 +15,14 @@ from pipelines.transform.fields import Absent, get_field, is_number, sort_key
 
 _NUMBERS: Final[frozenset[type]] = frozenset({int, float})
 _TEXTS: Final[frozenset[type]] = frozenset({str})
-_QUICK: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "==": operator.eq,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
+NOTHING: Final[frozenset[type]] = frozenset({type(None), Absent})
+# One loop an operator: a call for each row would take longer than all the rest.
+_QUICK: Final[dict[str, Callable[[Any, str, frozenset[type], Any], list[JsonValue]]]] = {
+    "==": lambda rows, path, kinds, right: [r for r in rows if type(x := r[path]) in kinds and x == right],
+    "<": lambda rows, path, kinds, right: [r for r in rows if type(x := r[path]) in kinds and x < right],
+    "<=": lambda rows, path, kinds, right: [r for r in rows if type(x := r[path]) in kinds and x <= right],
+    ">": lambda rows, path, kinds, right: [r for r in rows if type(x := r[path]) in kinds and x > right],
+    ">=": lambda rows, path, kinds, right: [r for r in rows if type(x := r[path]) in kinds and x >= right],
 }
 
 
@@ -45,18 +47,28 @@ def alike(found: frozenset[type]) -> bool:
 def select(rows: Sequence[JsonValue], path: str, comparison: str, right: JsonValue) -> list[JsonValue] | None:
     """The rows whose value at `path` is of `right`'s kind and compares with it so; None where only a look at each row
     can tell: by another comparison, with another kind of value, or because a row does not have this very key."""
-    compare = _QUICK.get(comparison)
+    quickly = _QUICK.get(comparison)
     accepted = _NUMBERS if is_number(right) else _TEXTS if isinstance(right, str) else None
-    if compare is None or accepted is None:
+    if quickly is None or accepted is None:
         return None
     try:
-        return [row for row in rows if type(value := cast(Any, row)[path]) in accepted and compare(value, right)]
+        return quickly(rows, path, accepted, right)
     except (KeyError, TypeError):
         return None
 
 
 def sort_by(rows: Sequence[JsonValue], values: Sequence[JsonValue | Absent], *, descending: bool) -> list[JsonValue]:
-    """The rows in the order of their values (see `sort_key`); those with the same value keep theirs."""
-    keys: Iterator[Any] = iter(values) if alike(kinds(values)) else map(sort_key, values)
+    """The rows in the order of their values, nulls and absent ones last; those with the same value keep theirs."""
+    types = kinds(values)
+    if alike(types):
+        return _sorted(rows, iter(values), descending=descending)
+    there = [value is not None and not isinstance(value, Absent) for value in values]
+    known = compress(values, there)
+    keys: Iterator[Any] = known if alike(types - NOTHING) else map(sort_key, known)
+    present = _sorted(compress(rows, there), keys, descending=descending)
+    return present + [row for row, is_there in zip(rows, there, strict=True) if not is_there]
+
+
+def _sorted(rows: Iterable[JsonValue], keys: Iterator[Any], *, descending: bool) -> list[JsonValue]:
     # `sorted` asks for each row's key once, in the order of the rows.
     return sorted(rows, key=lambda _: next(keys), reverse=descending)

@@ -6,15 +6,15 @@ A new operation is a function and a line in `OPERATIONS`, and its name in the la
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import compress
 from typing import Final, cast
 
 from pydantic import JsonValue
 
 from pipelines.transform.aggregating import AGGREGATES, OVER_NUMBERS
-from pipelines.transform.columns import alike, column, kinds, sort_by
+from pipelines.transform.columns import NOTHING, column, kinds, sort_by
 from pipelines.transform.errors import TransformError
 from pipelines.transform.fields import Absent, as_text, get_field, is_number, with_field
 from pipelines.transform.filtering import compile_filter
@@ -63,7 +63,8 @@ def _map(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
         change = lambda row: {**row, **mapping} if isinstance(row, dict) else row  # noqa: E731 - one of three
     elif isinstance(mapping, dict):
         path = place.text(spec, "field")
-        change = lambda row: _looked_up(row, path, mapping)  # noqa: E731
+        nothing = "" if place.lenient and "" in mapping else "null"
+        change = lambda row: _looked_up(row, path, mapping, nothing)  # noqa: E731
     elif isinstance(expression, str):
         path = place.text(spec, "field")
         turn = EXPRESSIONS.get(expression)
@@ -79,11 +80,11 @@ def _map(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     return [change(row) for row in data] if isinstance(data, list) else change(data)
 
 
-def _looked_up(row: JsonValue, path: str, mapping: Mapping[str, JsonValue]) -> JsonValue:
+def _looked_up(row: JsonValue, path: str, mapping: Mapping[str, JsonValue], nothing: str) -> JsonValue:
     value = get_field(row, path)
     if isinstance(value, Absent):
         return row
-    key = as_text(value)
+    key = nothing if value is None else as_text(value)
     return with_field(row, path, mapping[key]) if key in mapping else row
 
 
@@ -132,14 +133,15 @@ def _reckoned(rows: list[JsonValue], spec: Spec, place: Place) -> JsonValue:
         raise place.refuse(f"function {name!r} is not known", ", ".join(AGGREGATES))
     if field is None and name != "count" and any(isinstance(row, dict) for row in rows):
         place.text(spec, "field")
-    values = _values(rows, place.text(spec, "field")) if field is not None else rows
+    values, types = _values(rows, place.text(spec, "field")) if field is not None else (rows, kinds(rows))
     if not known:
         return values
     assert isinstance(name, str)
     if place.lenient and name in OVER_NUMBERS:
         values = [value for value in values if is_number(value)]
+        types = kinds(values)
     try:
-        return AGGREGATES[name](values)
+        return AGGREGATES[name](values, types)
     except OverflowError as error:
         raise place.refuse(f"field {field!r}: {error}", "numbers a float can hold") from error
     except ValueError as error:
@@ -147,11 +149,13 @@ def _reckoned(rows: list[JsonValue], spec: Spec, place: Place) -> JsonValue:
         raise place.refuse(f"field {field!r}: {error}", "values of one kind", fix) from error
 
 
-def _values(rows: list[JsonValue], field: str) -> list[JsonValue]:
+def _values(rows: list[JsonValue], field: str) -> tuple[list[JsonValue], frozenset[type]]:
+    """What is there at `field`, and of which types it is: a look at a million values is as long as adding them up."""
     found = column(rows, field)
-    if alike(kinds(found)):
-        return cast("list[JsonValue]", found)
-    return [value for value in found if not isinstance(value, Absent) and value is not None]
+    types = kinds(found)
+    if types.isdisjoint(NOTHING):
+        return cast("list[JsonValue]", found), types
+    return [value for value in found if not isinstance(value, Absent) and value is not None], types - NOTHING
 
 
 def _join(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
@@ -186,13 +190,18 @@ def _group_by(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
     wanted = spec.get("aggregate")
     if not isinstance(data, list) and wanted is None:
         return {"default": data}
-    groups: dict[str, list[JsonValue]] = {}
+    groups: defaultdict[str, list[JsonValue]] = defaultdict(list)
     rows = _rows(data)
+    # pipeline_ex writes what is not there as empty text.
+    nothing = "" if place.lenient else "null"
     for row, value in zip(rows, column(rows, field), strict=True):
-        key = value if isinstance(value, str) else as_text(None if isinstance(value, Absent) else value)
-        groups.setdefault(key, []).append(row)
+        # Text first: it is what rows are grouped by, and a call for each row would take longer than the rest.
+        if isinstance(value, str):
+            groups[value].append(row)
+        else:
+            groups[nothing if value is None or isinstance(value, Absent) else as_text(value)].append(row)
     if wanted is None:
-        return {key: list(rows) for key, rows in groups.items()}
+        return dict(groups)
     if isinstance(wanted, dict) and field in wanted:
         raise place.refuse(f"`aggregate.{field}` has the name of the group's field", fix="give the figure another name")
     return [{field: key, **_figures(rows, wanted, place)} for key, rows in groups.items()]
@@ -217,12 +226,7 @@ def _sort(data: JsonValue, spec: Spec, place: Place) -> JsonValue:
         raise place.refuse(f"order {order!r} is not known", "asc or desc")
     if not isinstance(data, list):
         return data
-    values = column(data, field)
-    if alike(kinds(values)):
-        return sort_by(data, values, descending=order == "desc")
-    there = [value is not None and not isinstance(value, Absent) for value in values]
-    present = sort_by(list(compress(data, there)), list(compress(values, there)), descending=order == "desc")
-    return present + [row for row, is_there in zip(data, there, strict=True) if not is_there]
+    return sort_by(data, column(data, field), descending=order == "desc")
 
 
 Operation = Callable[[JsonValue, Spec, Place], JsonValue]

@@ -6,9 +6,9 @@ from typing import Any, cast, get_args
 
 import pytest
 
-from pipelines.language import CLAUDE_OPTIONS, ClaudeSmartStep, build_pipeline
+from pipelines.language import CLAUDE_OPTIONS, STEP_CLASSES, ClaudeSmartStep, build_pipeline
 from pipelines.language.steps import Preset
-from pipelines.presets import DEFAULT_PRESET, PRESETS, with_overrides
+from pipelines.presets import DEFAULT_PRESET, DEFAULT_PRESETS, PRESETS, with_overrides
 
 
 def preset_of(step: dict[str, Any], **pipeline: Any) -> str | None:
@@ -89,3 +89,8 @@ def test_the_environment_counts_only_for_steps_that_ask_for_it() -> None:
 def test_an_unknown_preset_in_a_file_is_refused_with_the_nearest() -> None:
     with pytest.raises(Exception, match="write 'analysis'"):
         preset_of({"preset": "analisys"})
+
+
+def test_every_type_that_takes_a_preset_has_one_without_being_told() -> None:
+    taking = {name for name, model in STEP_CLASSES.items() if "preset" in model.model_fields}
+    assert set(DEFAULT_PRESETS) == taking and set(DEFAULT_PRESETS.values()) <= set(PRESETS)

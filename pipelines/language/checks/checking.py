@@ -29,7 +29,8 @@ from pipelines.language.steps import (
 )
 from pipelines.language.templates import is_template
 
-from .judging import Finding, Names, Surroundings, fix_for, listed
+from .inputs import check_defaults, check_given
+from .judging import Finding, Names, Surroundings, fix_for
 from .names import check_names
 from .options import check_claude_options, check_fields, check_functions, check_inside, check_operations, check_provider
 from .reading import check_cycles, check_depends_on, check_outputs, check_references
@@ -69,6 +70,7 @@ def check_pipeline(pipeline: Pipeline, around: Surroundings) -> list[Finding]:
     check_cycles(pipeline.dependency_graph, pipeline.steps, ("steps",), findings)
     check_cycles(pipeline.finally_graph, pipeline.finally_, ("finally",), findings)
     check_outputs(pipeline, names, findings)
+    check_defaults(pipeline, findings)
     check_functions(pipeline, names, findings)
     for key, path in (
         (("output_dir",), pipeline.output_dir),
@@ -167,18 +169,4 @@ def _check_nested(step: PipelineStep, at: Path, names: Names, findings: list[Fin
         return
     inner = check_pipeline(step.pipeline, names.around)
     findings += [replace(each, key=(*at, "pipeline", *each.key)) for each in inner]
-    child = step.pipeline
-    asked = {*child.inputs, *child.implied_inputs}
-    for name in step.inputs:
-        if name not in asked:
-            message = f"the nested pipeline has no input '{name}'"
-            fix = fix_for(name, asked, "remove it, or declare it under the nested pipeline's inputs")
-            found = Finding("unknown_input", (*at, "inputs", name), message, f"one of: {listed(asked)}", fix)
-            lenient = child.unresolved_names == "keep"
-            findings.append(replace(found, severity="warning") if lenient else found)
-    if step.config.inherit_context:
-        return
-    for name in child.required_inputs:
-        if name not in step.inputs:
-            message = f"the nested pipeline needs the input '{name}'"
-            findings.append(Finding("missing_input", (*at, "pipeline"), message, fix=f"add `{name}:` under inputs"))
+    check_given(step, step.pipeline, at, findings)

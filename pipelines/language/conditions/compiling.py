@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
 
-from lark import Token, Tree
-from lark.exceptions import UnexpectedInput, UnexpectedToken
 from pydantic import JsonValue
 
 from pipelines.language.diagnostics import ConditionError, TemplateError, clip, nearest
@@ -19,12 +17,14 @@ from pipelines.language.scope import Missing, Scope, Segments, find_in, to_text
 from pipelines.language.templates import compile_template, quote_hyphens, render
 
 from .functions import FUNCTIONS, arithmetic, between, compare, contains, is_true
-from .grammar import parse_condition
+from .parsing import ConditionSyntaxError, Tree, parse_condition
 
 MAX_CONDITION_CHARS = 10_000
 _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_CONSTANTS = {"true": True, "false": False}  # every other spelling is one of null
 _MARK = re.compile("\x01(\\d+)\x01")
 _CONTEXT_FUNCTIONS = ("any", "all", "count", "now", "matches")
+_MOST_INDEX_DIGITS = 20
 _NO_ITEM = object()
 # In states of a pattern, which is what effort is counted in.
 _EFFORT_OF_ITEM = 5
@@ -69,8 +69,8 @@ def compile_condition(text: str) -> CompiledCondition:
         tree = parse_condition(quote_hyphens(source) if "-" in source else source)
         builder = _Builder(text, tuple(templates))
         run = builder.build(tree)
-    except UnexpectedInput as error:
-        raise ConditionError(text, _syntax_message(error, source)) from error
+    except ConditionSyntaxError as error:
+        raise ConditionError(text, _syntax_message(error.position, source)) from error
     except TemplateError as error:
         raise ConditionError(text, error.reason) from error
     except RecursionError as error:
@@ -78,66 +78,65 @@ def compile_condition(text: str) -> CompiledCondition:
     return CompiledCondition(text, tuple(builder.paths), tuple(template_paths), run)
 
 
-def _syntax_message(error: UnexpectedInput, source: str) -> str:
-    position = error.pos_in_stream
-    at_end = isinstance(error, UnexpectedToken) and cast(Token, cast(Any, error).token).type == "$END"
-    if at_end or position is None or not 0 <= position < len(source):
+def _syntax_message(position: int, source: str) -> str:
+    if position >= len(source):
         return "the condition ends too early"
     advice = "a comparison is written ==; " if re.match(r"=(?!=)", source[position:]) else ""
     return f"{advice}cannot read the condition at character {position + 1}: {source[position : position + 20]!r}"
 
 
 class _Builder:
-    """Turns the grammar's tree into closures, noting the paths it reads."""
+    """Turns the tree into closures, noting the paths it reads."""
 
     def __init__(self, text: str, templates: tuple[str, ...]) -> None:
         self.paths: list[Segments] = []
         self._text = text
         self._templates = templates
 
-    def build(self, node: Tree[Token] | Token) -> Node:
-        if isinstance(node, Token):  # start of a rule that Lark inlined to a bare token never reaches here
-            raise ConditionError(self._text, f"unexpected {node}")
-        kids = cast("list[Any]", node.children)
-        match node.data:
-            case "or_test" | "and_test":
-                return self._all_or_any(node.data == "and_test", [self.build(each) for each in kids])
-            case "negate":
-                inner = self.build(kids[0])
-                return lambda frame: not is_true(inner(frame))
+    def build(self, node: Tree) -> Node:
+        match node.rule:
             case "path":
-                return self._path(kids)
+                return self._path(node.words)
             case "number":
-                number = self._number(kids[0])
+                number = self._number(node.words[0])
                 return lambda frame: number
             case "string":
-                return self._string(kids[0])
+                return self._string(node.words[0])
             case "template":
-                template = self._templates[int(kids[0].strip("\x01"))]
+                template = self._templates[int(node.words[0].strip("\x01"))]
                 return lambda frame: render(template, frame.scope)
-            case "true" | "false" | "null":
-                constant = {"true": True, "false": False, "null": None}[node.data]
+            case "constant":
+                constant = _CONSTANTS.get(node.words[0].lower())
                 return lambda frame: constant
-            case "items":
-                members = [self.build(each) for each in kids]
-                return lambda frame: [each(frame) for each in members]
-            case "minus":
-                operand = self.build(kids[1])
-                return lambda frame: arithmetic("-", 0, operand(frame))
             case "call":
-                return self._call(str(kids[0].children[0]), kids[1:])
+                return self._call(node.words[0], node.parts)
             case _:
-                return self._operator(str(node.data), kids)
+                return self._operator(node.rule, "".join(node.words), [self.build(each) for each in node.parts])
 
-    def _operator(self, kind: str, kids: list[Any]) -> Node:
-        operator = next((str(each) for each in kids if isinstance(each, Token)), "")
-        sides = [self.build(each) for each in kids if not isinstance(each, Token)]
-        left, right = sides[0], sides[1]
-        match kind:
+    def _operator(self, rule: str, word: str, sides: list[Node]) -> Node:
+        match rule:
+            case "or_test" | "and_test":
+                return self._all_or_any(rule == "and_test", sides)
+            case "items":
+                return lambda frame: [each(frame) for each in sides]
+            case "negate":
+                return lambda frame: not is_true(sides[0](frame))
+            case "exists" | "empty":
+                told = FUNCTIONS[rule][2]
+                return lambda frame: told(sides[0](frame))
+            case "minus":
+                return lambda frame: arithmetic("-", 0, sides[0](frame))
+            case "between":
+                return lambda frame: between(sides[0](frame), sides[1](frame), sides[2](frame))
+            case _:
+                return self._between_two(rule, word, sides[0], sides[1])
+
+    def _between_two(self, rule: str, word: str, left: Node, right: Node) -> Node:
+        match rule:
             case "compare":
-                return lambda frame: compare(operator, left(frame), right(frame))
+                return lambda frame: compare(word, left(frame), right(frame))
             case "binary":
-                return lambda frame: arithmetic(operator, left(frame), right(frame))
+                return lambda frame: arithmetic(word, left(frame), right(frame))
             case "contains":
                 return lambda frame: contains(left(frame), right(frame))
             case "lacks":
@@ -146,19 +145,19 @@ class _Builder:
                 return lambda frame: contains(right(frame), left(frame))
             case "stranger":
                 return lambda frame: not contains(right(frame), left(frame))
-            case "matches":
-                return lambda frame: _matches(left(frame), right(frame), frame.effort)
+            case "starts" | "ends":
+                fits = FUNCTIONS[f"{rule}With"][2]
+                return lambda frame: fits(left(frame), right(frame))
             case _:
-                high = sides[2]
-                return lambda frame: between(left(frame), right(frame), high(frame))
+                return lambda frame: _matches(left(frame), right(frame), frame.effort)
 
     def _all_or_any(self, every: bool, parts: list[Node]) -> Node:
         if every:
             return lambda frame: all(is_true(each(frame)) for each in parts)
         return lambda frame: any(is_true(each(frame)) for each in parts)
 
-    def _path(self, kids: list[Any]) -> Node:
-        path: Segments = tuple(_segment(each) for each in kids)
+    def _path(self, words: tuple[str, ...]) -> Node:
+        path: Segments = tuple(self._segment(each) for each in words)
         if path[0] == "@":
             return lambda frame: _or_null(find_in(frame.item, path[1:])) if frame.item is not _NO_ITEM else None
         self.paths.append(path)
@@ -181,10 +180,19 @@ class _Builder:
 
         return fill
 
-    def _call(self, name: str, kids: list[Any]) -> Node:
-        if name in {"any", "all", "count"} and len(kids) == 2:
-            return self._over_items(name, kids)
-        arguments = [self.build(each) for each in kids]
+    def _segment(self, word: str) -> str | int:
+        if word[0] in "\"'":
+            return _unquote(word)
+        if not (word[0] == "-" or word[0].isdecimal()):
+            return word
+        if len(word) > _MOST_INDEX_DIGITS:
+            raise ConditionError(self._text, f"the index {clip(word, 40)} is too large")
+        return int(word)
+
+    def _call(self, name: str, parts: tuple[Tree, ...]) -> Node:
+        if name in {"any", "all", "count"} and len(parts) == 2:
+            return self._over_items(name, parts[0], parts[1])
+        arguments = [self.build(each) for each in parts]
         if name == "now" and not arguments:
             return lambda frame: self._now(frame.scope)
         if name == "matches" and len(arguments) == 2:
@@ -202,12 +210,12 @@ class _Builder:
             raise ConditionError(self._text, f"{name}() takes {fewest} argument(s), got {len(arguments)}")
         return lambda frame: function(*[each(frame) for each in arguments])
 
-    def _over_items(self, name: str, kids: list[Any]) -> Node:
-        if getattr(kids[1], "data", "") != "string":
+    def _over_items(self, name: str, source: Tree, condition: Tree) -> Node:
+        if condition.rule != "string":
             raise ConditionError(self._text, f"{name}() needs its condition as text in quotes")
-        values = self.build(kids[0])
+        values = self.build(source)
         # Names in it are fields of the items first, so they count as no reference of the step.
-        predicate = compile_condition(_unquote(kids[1].children[0])).run
+        predicate = compile_condition(_unquote(condition.words[0])).run
 
         def run(frame: Frame) -> Any:
             items = values(frame)
@@ -253,12 +261,6 @@ def _matches(text: JsonValue, pattern: JsonValue, effort: list[int]) -> bool:
 
 def _or_null(value: JsonValue | Missing) -> JsonValue:
     return None if isinstance(value, Missing) else value
-
-
-def _segment(token: Token) -> str | int:
-    if token.type == "STRING":
-        return _unquote(token)
-    return int(token) if token.type in {"INDEX", "MINUS_INDEX"} else str(token)
 
 
 def _unquote(token: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import JsonValue
@@ -33,12 +34,31 @@ def equal(left: JsonValue, right: JsonValue) -> bool:
     return left == right
 
 
+def date(value: JsonValue) -> Any:
+    """Seconds since 1970 of a date or moment in ISO 8601 (UTC if it does not say); a number is such seconds already,
+    and anything else is `NOTHING`."""
+    if is_number(value):
+        return value
+    # The shape first: Python reads `20240131` and weeks as dates, too, and most texts are none.
+    if not isinstance(value, str) or not 10 <= len(value) <= 40 or value[4] != "-" or value[7] != "-":
+        return NOTHING
+    try:
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return NOTHING
+
+
 def compare(operator: str, left: JsonValue, right: JsonValue) -> bool:
-    """`== != > < >= <=`; ordering holds between numbers and between texts only."""
+    """`== != > < >= <=`; ordering holds between numbers, between texts, and between seconds and a date."""
     if operator == "==":
         return equal(left, right)
     if operator == "!=":
         return not equal(left, right)
+    if is_number(left) and isinstance(right, str):
+        right = date(right)
+    elif isinstance(left, str) and is_number(right):
+        left = date(left)
     if (is_number(left) and is_number(right)) or (isinstance(left, str) and isinstance(right, str)):
         match operator:
             case ">":
@@ -62,7 +82,10 @@ def contains(whole: JsonValue, part: JsonValue) -> bool:
 
 
 def arithmetic(operator: str, left: JsonValue, right: JsonValue) -> float | int:
-    """`+ - * / %`; dividing by zero gives 0, anything but numbers gives `NOTHING`."""
+    """`+ - * / %`; dividing by zero gives 0. In sums and differences a date counts as its seconds; anything else but
+    numbers gives `NOTHING`."""
+    if operator in {"+", "-"} and (isinstance(left, str) or isinstance(right, str)):
+        left, right = date(left), date(right)
     if not is_number(left) or not is_number(right):
         return NOTHING
     a: Any = left
@@ -194,4 +217,5 @@ FUNCTIONS: Final[dict[str, tuple[int, int | None, Callable[..., Any]]]] = {
     "sqrt": (1, 1, _numeric(math.sqrt)),
     "pow": (2, 2, _power),
     "between": (3, 3, between),
+    "date": (1, 1, date),
 }

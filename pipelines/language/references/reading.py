@@ -76,6 +76,9 @@ def _read(step: BaseStep) -> tuple[list[Reference], list[Problem]]:
     problems: list[Problem] = []
     for key, text in _texts(_template_fields(step), ()):
         _read_template(text, key, found, problems)
+        # The path of a file that a prompt quotes is a text of its own, rendered before the prompt.
+        for path in quoted_files(text) if "file(" in text else ():
+            _read_template(path, key, found, problems)
     for name in ("condition", "break_condition", "continue_condition"):
         _read_condition(getattr(step, name, None), (name,), found, problems)
     if isinstance(step, SwitchStep):

@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from .base import NAME_PATTERN, SCHEMA_FIELD, BaseStep, Body, JsonMap, OnError, Preset, PromptStep
 from .batch import BatchConfig, BatchTask, ClaudeBatchStep
@@ -101,36 +102,40 @@ __all__ = [
     "moment_of",
 ]
 
-Step = Annotated[
-    ClaudeStep
-    | ClaudeSmartStep
-    | ClaudeExtractStep
-    | ParallelClaudeStep
-    | ClaudeBatchStep
-    | ClaudeRobustStep
-    | ClaudeSessionStep
-    | GeminiStep
-    | GeminiInstructorStep
-    | SetVariableStep
-    | CodebaseQueryStep
-    | DataTransformStep
-    | FileOpsStep
-    | PipelineStep
-    | ForLoopStep
-    | WhileLoopStep
-    | BreakStep
-    | ContinueStep
-    | SwitchStep
-    | CheckpointStep
-    | PipelineExecutorStep
-    | ParallelPipelineExecutorStep
-    | ConditionalDeployStep
-    | PipelineDeployerStep
-    | ApprovalStep
-    | WaitStep
-    | TestEchoStep,
-    Field(discriminator="type"),
-]
+# An alias with a name, so that pydantic builds the union once and not at each of the fields that hold steps.
+Step = TypeAliasType(
+    "Step",
+    Annotated[
+        ClaudeStep
+        | ClaudeSmartStep
+        | ClaudeExtractStep
+        | ParallelClaudeStep
+        | ClaudeBatchStep
+        | ClaudeRobustStep
+        | ClaudeSessionStep
+        | GeminiStep
+        | GeminiInstructorStep
+        | SetVariableStep
+        | CodebaseQueryStep
+        | DataTransformStep
+        | FileOpsStep
+        | PipelineStep
+        | ForLoopStep
+        | WhileLoopStep
+        | BreakStep
+        | ContinueStep
+        | SwitchStep
+        | CheckpointStep
+        | PipelineExecutorStep
+        | ParallelPipelineExecutorStep
+        | ConditionalDeployStep
+        | PipelineDeployerStep
+        | ApprovalStep
+        | WaitStep
+        | TestEchoStep,
+        Field(discriminator="type"),
+    ],
+)
 
 STEP_CLASSES: dict[str, type[BaseStep]] = {
     "claude": ClaudeStep,

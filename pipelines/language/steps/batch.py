@@ -33,14 +33,15 @@ class BatchConfig(Part):
 
     At most `max_parallel` tasks are asked at once; with `batch_size` that many tasks make a batch, and the next one
     begins when the whole of the last is done. `timeout_per_task` is in milliseconds. The step succeeds when all tasks
-    do, any does, or (`ratio`) at least `success_ratio` of them; tasks that failed are then in the result.
+    do, any does, or (`ratio`) at least `success_ratio` of them, with `none` always; tasks that failed are then in the
+    result.
     """
 
     max_parallel: int = Field(default=3, ge=1, le=100)
     batch_size: int | None = Field(default=None, ge=1, le=10_000)
     timeout_per_task: float | None = Field(default=None, gt=0, le=86_400_000)
     consolidate_results: bool = True
-    success_policy: Literal["all", "any", "ratio"] = "any"
+    success_policy: Literal["all", "any", "ratio", "none"] = "any"
     success_ratio: float = Field(default=0.5, gt=0, le=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from pipelines.language.scope import to_text
 
 from .limits import MAX_GROWTH_CHARS, MAX_OUTPUT_CHARS
 
-# Kept as Jinja2 has them; text filters are wrapped below, the rest (attr, format, center, xmlattr, ...) is left out.
+# Kept as Jinja2 has them; text filters are wrapped below, the rest (attr, center, xmlattr, ...) is left out.
 KEPT_FILTERS: Final = (
     "abs",
     "count",
@@ -45,6 +46,10 @@ KEPT_FILTERS: Final = (
     "wordcount",
 )
 
+
+_MAX_WIDTH: Final = 99
+# Two digits of width: a template cannot ask for a text of a gigabyte.
+_CONVERSION: Final = re.compile(r"%[-+ 0#]*\d{0,2}(?:\.\d{1,2})?([sdfegxX%])")
 
 _TEXT_FILTERS: Final[dict[str, Callable[[str], str]]] = {
     "upper": str.upper,
@@ -92,6 +97,33 @@ def _string(value: Any) -> str:
     return str(value) if isinstance(value, Undefined) else to_text(value)
 
 
+def _split(text: Any, separator: str | None = None) -> list[str]:
+    return _string(text).split(separator)
+
+
+def _indent(text: Any, width: int = 4, first: bool = False, blank: bool = False) -> str:
+    space = " " * min(max(int(width), 0), _MAX_WIDTH)
+    lines = _string(text).split("\n")
+    if len(lines) * len(space) > MAX_GROWTH_CHARS:
+        raise SecurityError("filter 'indent' would make the text too long")
+    return "\n".join(
+        space + line if (number or first) and (line or blank) else line for number, line in enumerate(lines)
+    )
+
+
+def _format(pattern: Any, *values: Any) -> str:
+    text = _string(pattern)
+    kinds = [found[1] for found in _CONVERSION.finditer(text) if found[1] != "%"]
+    if "%" in _CONVERSION.sub("", text):
+        raise SecurityError("filter 'format' knows %s, %d, %f, %e, %g, %x and %%, each up to 99 wide")
+    if len(kinds) != len(values):
+        raise SecurityError(f"filter 'format' has {len(kinds)} places for {len(values)} values")
+    try:
+        return text % tuple(_string(value) if kind == "s" else value for kind, value in zip(kinds, values, strict=True))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SecurityError(f"filter 'format': {error}") from None
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     **{name: _text_filter(name, function) for name, function in _TEXT_FILTERS.items()},
     "join": _join,
@@ -99,4 +131,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "string": _string,
     "tojson": _tojson,
     "fromjson": parse_json,
+    "split": _split,
+    "indent": _indent,
+    "format": _format,
 }

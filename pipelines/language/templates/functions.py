@@ -49,17 +49,18 @@ def _limited_range(*arguments: int) -> range:
 def _arithmetic(number: Number, nothing: float) -> dict[str, Callable[..., Any]]:
     """The functions, with `number` telling what an argument counts as; dividing by zero gives `nothing`."""
 
-    def of_two(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        return lambda left, right: function(number(left), number(right))
+    def taking(count: int, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*values: Any) -> Any:
+            if len(values) != count:
+                raise SecurityError(f"{name}() takes {count} argument{'s' * (count > 1)}, got {len(values)}")
+            return function(*map(number, values))
 
-    def of_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return lambda value: function(number(value))
+        return call
 
-    def divide(left: Any, right: Any) -> float | int:
-        divisor = number(right)
-        return nothing if divisor == 0 else number(left) / divisor
+    def divide(left: float, right: float) -> float | int:
+        return nothing if right == 0 else left / right
 
-    def rounded(value: Any, digits: int = 0) -> float | int:
+    def rounded(value: Any = None, digits: int = 0) -> float | int:
         if abs(digits) > MAX_DIGITS:
             raise SecurityError(f"round() is limited to {MAX_DIGITS} digits")
         scale = 10**digits
@@ -69,18 +70,21 @@ def _arithmetic(number: Number, nothing: float) -> dict[str, Callable[..., Any]]
 
     def flat(arguments: tuple[Any, ...]) -> list[int | float]:
         only = arguments[0] if len(arguments) == 1 else None
-        return [number(each) for each in (cast("list[Any]", only) if isinstance(only, list) else arguments)]
+        values = cast("list[Any]", only) if isinstance(only, list) else arguments
+        if not values:
+            raise SecurityError("max() and min() need a number at least")
+        return [number(each) for each in values]
 
     return {
-        "add": of_two(operator.add),
-        "subtract": of_two(operator.sub),
-        "multiply": of_two(operator.mul),
-        "divide": divide,
+        "add": taking(2, "add", operator.add),
+        "subtract": taking(2, "subtract", operator.sub),
+        "multiply": taking(2, "multiply", operator.mul),
+        "divide": taking(2, "divide", divide),
         "max": lambda *values: max(flat(values)),
         "min": lambda *values: min(flat(values)),
         "round": rounded,
-        "floor": of_one(math.floor),
-        "ceil": of_one(math.ceil),
+        "floor": taking(1, "floor", math.floor),
+        "ceil": taking(1, "ceil", math.ceil),
     }
 
 

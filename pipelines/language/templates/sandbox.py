@@ -30,7 +30,7 @@ _LOOP_FACTS: Final = frozenset(
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja2 over JSON values. An operator or loop that would grow without bound raises `SecurityError`."""
 
-    intercepted_binops = frozenset({"**", "*", "%", "+"})
+    intercepted_binops = frozenset({"**", "*", "/", "//", "%", "+"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Keys of maps, items of lists, the listed methods; nothing else of any Python object."""
@@ -72,7 +72,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Arithmetic with bounds: powers and repetitions are where a short text asks for all memory."""
+        """Arithmetic with bounds: powers and repetitions are where a short text asks for all memory. By zero it is 0
+        where names may lead nowhere, as everywhere in such a file; else it raises `ZeroDivisionError`."""
         if operator == "**":
             if not isinstance(left, int | float) or not isinstance(right, int | float):
                 raise SecurityError("** needs two numbers")
@@ -80,6 +81,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 raise SecurityError("** is limited to bases up to 1e9 and exponents up to 64")
         elif operator == "%" and isinstance(left, str):
             raise SecurityError("% does not format text here")
+        elif operator in {"/", "//", "%"} and isinstance(left, int | float) and right == 0:
+            if context.resolve("divide") is not self.globals["divide"]:
+                return 0
         elif operator == "*":
             for text, times in ((left, right), (right, left)):
                 sized = isinstance(text, str | list | tuple)

@@ -56,7 +56,7 @@ def test_every_task_has_its_result_in_the_order_of_the_text() -> None:
     provider = ScriptedProvider()
     outcome = run(_run(TASKS, provider))
     many = outcome.results["many"]
-    assert [each["task_id"] for each in many["batch_results"]] == ["one", "two", "task_3", "four"]
+    assert [each["task_id"] for each in many["batch_results"]] == ["one", "two", "task_2", "four"]
     assert [each["status"] for each in many["batch_results"]] == ["success"] * 4
     assert many["results"] == [f"answer to: {each}" for each in "abcd"]
     assert (many["total_tasks"], many["failed_tasks"], outcome.results["after"]) == (4, 0, 4)
@@ -85,7 +85,7 @@ def test_the_policy_says_how_many_must_succeed(policy: str, holds: bool) -> None
     assert (outcome.status == "succeeded") == holds
     if not holds:
         assert outcome.error["code"] == "batch_failed"
-        assert "3 of 4 tasks succeeded, 4 were wanted; the first failure: task_3: no" in outcome.error["message"]
+        assert "3 of 4 tasks succeeded, 4 were wanted; the first failure: task_2: no" in outcome.error["message"]
 
 
 def test_a_batch_in_which_every_task_failed_has_failed() -> None:

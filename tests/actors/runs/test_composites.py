@@ -187,6 +187,33 @@ def test_a_nested_pipeline_has_its_own_inputs_and_gives_its_outputs() -> None:
     run(main())
 
 
+def test_outputs_of_a_nested_pipeline_see_its_variables_and_the_steps_of_its_branches() -> None:
+    text = """
+name: outer
+variables: {g: 1}
+steps:
+  - name: inner
+    type: pipeline
+    pipeline:
+      name: child
+      variables: {g: 100}
+      steps:
+        - {name: add, type: set_variable, variables: {g: "{{ state.g + 1 }}"}}
+        - {name: way, type: switch, value: a, cases: {a: [{name: hit, type: test_echo, value: H}]}}
+      outputs: {g: "{{ state.g }}", hit: "{{ steps.hit }}"}
+outputs: {g: "{{ state.g }}", inner: "{{ steps.inner }}"}
+"""
+
+    async def main() -> None:
+        node = await small_node()
+        outcome = await node.run(text)
+        assert (outcome.status, outcome.error) == ("succeeded", None)
+        assert outcome.outputs == {"g": 1, "inner": {"g": 101, "hit": "H"}}
+        await node.kernel.shutdown()
+
+    run(main())
+
+
 def test_a_failing_inner_step_fails_the_nested_step() -> None:
     text = NESTED.replace('"{{steps.double + 1}}"', '"{{steps.double.nothing}}"')
 

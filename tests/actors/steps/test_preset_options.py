@@ -14,7 +14,7 @@ def options(**step: Any) -> tuple[str, Any]:
         {"name": "p", "steps": [{"name": "s", "type": "claude_smart", "prompt": "x", **step}], "inputs": {"n": {}}}
     )
     context: Any = SimpleNamespace(step=built.steps[0], scope=Scope(inputs={"n": 7}))
-    return options_with_preset(context, "development")
+    return options_with_preset(context)
 
 
 def test_the_default_preset_is_taken_where_the_step_has_none() -> None:

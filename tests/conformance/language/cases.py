@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+_MOST_DIGITS = 4000
+
 
 class CaseFileError(Exception):
     """A file that holds no cases."""
@@ -38,7 +40,7 @@ class Case:
 def load_cases(path: Path) -> list[Case]:
     """The cases of one file; an id is `area/name`, numbered where it repeats. Raises `CaseFileError`."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8-sig"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_whole)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise CaseFileError(f"{path}: {reason}") from error
@@ -46,6 +48,11 @@ def load_cases(path: Path) -> list[Case]:
         raise CaseFileError(f"{path}: a list of cases is expected")
     seen: Counter[str] = Counter()
     return [_read(each, f"{path}[{index}]", seen) for index, each in enumerate(cast("list[Any]", raw))]
+
+
+def _whole(digits: str) -> int | float:
+    """A number too long for Python's own reader would else cost all cases of the file."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def _read(raw: Any, place: str, seen: Counter[str]) -> Case:

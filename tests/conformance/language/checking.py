@@ -12,6 +12,7 @@ from pipelines.transform import TransformError
 from tests.conformance.language.areas import AREAS, RunFailedError, WorkflowRefusedError
 from tests.conformance.language.cases import Case
 
+MOST_SHOWN_CHARS = 10_000
 _REFUSALS = (LanguageError, LimitReachedError, NestingError, TransformError, RunFailedError, WorkflowRefusedError)
 
 
@@ -24,7 +25,11 @@ class Failure:
 
     def __str__(self) -> str:
         expected = json.dumps(self.case.expected, ensure_ascii=False)
-        return f"FAILED {self.case.id}\n  expected: {expected}\n  got:      {self.got}"
+        return f"FAILED {_clipped(self.case.id)}\n  expected: {_clipped(expected)}\n  got:      {_clipped(self.got)}"
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN_CHARS else f"{text[:MOST_SHOWN_CHARS]}... ({len(text)} characters)"
 
 
 def check(case: Case) -> Failure | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conformance.language.__main__ import main
+from tests.conformance.language.areas import AREAS, Area
 from tests.conformance.language.cases import Case, load_cases
 from tests.conformance.language.checking import check
 from tests.conformance.language.known import KNOWN_MISSING
@@ -101,6 +104,43 @@ def test_a_case_of_another_form_fails_and_the_others_are_asked(
     assert "  got:      malformed: the case's input is no map" in lines
     assert "  got:      malformed: the case lacks input and expected" in lines
     assert lines[-1] == "1 passed, 6 failed"
+
+
+def test_a_case_that_hangs_or_ends_its_process_fails_and_the_others_are_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(_: dict[str, Any]) -> None:
+        threading.Event().wait()
+
+    def dies(_: dict[str, Any]) -> None:
+        os._exit(3)
+
+    monkeypatch.setattr("tests.conformance.language.checking.AREAS", {**AREAS, "mud": Area(hangs), "cliff": Area(dies)})
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    good = ("condition", {"condition": "true"}, True)
+    assert main([cases_file(tmp_path, ("mud", {}, 1), good, ("cliff", {}, 1), good)], deadline_s=0.5) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "  got:      nothing within 0.5 s"
+    assert lines[5] == "  got:      the process that judged it died (EOFError)"
+    assert lines[-1] == "2 passed, 2 failed"
+
+
+def test_huge_and_odd_values_cost_their_own_case_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cases.json"
+    good = '{"area": "condition", "name": "c", "input": {"condition": "true"}, "expected": true}'
+    odd = [
+        '{"area": "condition", "name": "n", "input": {"condition": "a > 1", "results": {"a": 9}}, "expected": 1}',
+        '{"area": "transform", "name": "\\ud800", "input": {"data": "%s"}, "expected": 1}' % ("x" * 100_000),
+        '{"area": ["condition"], "name": {}, "input": {}, "expected": NaN}',
+        '{"area": "condition", "name": "d", "input": {"condition": %s}, "expected": 1}' % ("[" * 200 + "]" * 200),
+        '{"area": "execute", "name": "e", "input": {"workflow": 7}, "expected": {}}',
+    ]
+    odd[0] = odd[0].replace(": 9}}", ": " + "9" * 9_000 + "}}")
+    path.write_text(f"[{', '.join([*odd, good])}]", encoding="utf-8")
+    assert main([str(path)]) == 1
+    out = capsys.readouterr().out
+    assert out.endswith("1 passed, 5 failed\n")
+    assert max(map(len, out.splitlines())) < 11_000
 
 
 def test_a_file_that_is_not_there_is_told_with_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def comments_of(text: str) -> list[str]:
 
 def test_short_forms_become_the_keys_of_the_language() -> None:
     batch, parallel, executor, _ = steps_of(COMMENTED)
-    assert batch["tasks"] == [{"id": "task_1", "prompt": "A # is no comment"}, {"id": "task_2", "prompt": "B"}]
+    assert batch["tasks"] == [{"id": "task_0", "prompt": "A # is no comment"}, {"id": "task_1", "prompt": "B"}]
     assert parallel["parallel_tasks"] == [{"id": "go_fast", "prompt": "go fast"}, {"id": "slow", "prompt": "x"}]
     assert (executor["pipeline"], executor["inputs"]) == ("{{ y }}", {"test_suite": "a"})
     assert executor["config"] == {"max_depth": 2}
@@ -86,7 +86,7 @@ def test_every_comment_stays_beside_its_key_or_above_its_step() -> None:
             "{name: a, type: claude_batch, tasks: [x, {task_id: q, prompt: y}], batch_config: {batch_size: 1},"
             " max_parallel: 2}",
             {
-                "tasks": [{"id": "task_1", "prompt": "x"}, {"id": "q", "prompt": "y"}],
+                "tasks": [{"id": "task_0", "prompt": "x"}, {"id": "q", "prompt": "y"}],
                 "batch_config": {"batch_size": 1, "max_parallel": 2},
             },
         ),

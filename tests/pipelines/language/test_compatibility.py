@@ -15,6 +15,7 @@ from pipelines.language import (
     read_yaml,
     render,
     render_text,
+    resolve_inputs,
     resolve_source,
 )
 from pipelines.language.loader import check_document
@@ -175,6 +176,17 @@ def test_a_step_waits_for_what_can_be_read_of_a_text_that_cannot_be_compiled() -
     text = wrapped("type: test_echo, value: 1")
     text += "    - {name: t, type: test_echo, value: '{{ a ? b : c }} {{ steps.s }}'}\n"
     assert load_pipeline(text).dependency_graph["t"] == {"s"}
+
+
+def test_the_path_of_a_file_part_is_read_as_any_other_template() -> None:
+    text = wrapped("type: test_echo, value: notes.txt")
+    parts = "[{type: file, path: '{{ steps.s }}'}, {type: file, path: '{{ code_file }}'}]"
+    text += f"    - {{name: t, type: claude, prompt: {parts}}}\n"
+    pipeline = load_pipeline(text)
+    assert pipeline.dependency_graph["t"] == {"s"}
+    assert resolve_inputs(pipeline, {"code_file": "a.py"}) == {"code_file": "a.py"}
+    with pytest.raises(InvalidPipelineError, match="there is no step 'gone'"):
+        load_pipeline("name: n\nsteps: [{name: t, type: claude, prompt: [{type: file, path: '{{ steps.gone }}'}]}]")
 
 
 def test_a_previous_response_is_cut_after_its_max_length() -> None:

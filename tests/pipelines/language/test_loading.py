@@ -315,6 +315,62 @@ steps:
     assert only(text.replace("VALUE", "{{inputs.n}} {{inputs.m}}")).code == "missing_input"
 
 
+def test_what_an_inline_pipeline_is_given_must_fit_what_it_declares() -> None:
+    text = """\
+name: x
+steps:
+  - name: p
+    type: pipeline
+    inputs: {n: seven, b: maybe, l: {a: 1}, e: green, extra: 1, late: "{{ inputs.any }}", five: "5"}
+    pipeline:
+      name: inner
+      inputs:
+        n: {type: integer}
+        b: {type: boolean}
+        l: {type: list}
+        e: {type: string, enum: [red, blue]}
+        late: {type: integer}
+        five: {type: integer}
+        gone: {type: map}
+      steps: [{name: c, type: test_echo, value: 1}]
+"""
+    found = findings(text)
+    assert [(each.code, each.key_path) for each in found] == [
+        ("wrong_input", "steps[0].inputs.n"),
+        ("wrong_input", "steps[0].inputs.b"),
+        ("wrong_input", "steps[0].inputs.l"),
+        ("wrong_input", "steps[0].inputs.e"),
+        ("unknown_input", "steps[0].inputs.extra"),
+        ("missing_input", "steps[0].pipeline"),
+    ]
+    assert "must be of type integer, got the text 'seven'" in found[0].message
+
+
+def test_a_default_must_be_what_its_input_may_be_given() -> None:
+    text = "name: x\ninputs: {INPUT}\nsteps: [{name: c, type: test_echo, value: 1}]\n"
+    for declared in ("n: {type: integer, default: x}", "n: {type: string, default: 5}", "n: {enum: [a], default: b}"):
+        finding = only(text.replace("INPUT", declared))
+        assert (finding.code, finding.key_path) == ("wrong_default", "inputs.n.default")
+    assert resolve_inputs(load_pipeline(text.replace("INPUT", "n: {type: integer, default: '5'}")), {}) == {"n": 5}
+    assert resolve_inputs(load_pipeline(text.replace("INPUT", "n: {type: list, required: false}")), {}) == {"n": None}
+
+
+def test_null_is_no_value_of_a_type_that_is_asked_for() -> None:
+    pipeline = load_pipeline(
+        "name: x\ninputs: {n: {type: integer}, o: {type: list, required: false}, a: {type: any}}\n"
+        "steps: [{name: c, type: test_echo, value: 1}]\n"
+    )
+    with pytest.raises(InvalidInputsError, match="'n' must be of type integer, got null"):
+        resolve_inputs(pipeline, {"n": None, "o": None, "a": None})
+    assert resolve_inputs(pipeline, {"n": 1, "o": None, "a": None}) == {"n": 1, "o": None, "a": None}
+
+
+@pytest.mark.parametrize(("word", "read"), [("no", "false"), ("on", "true"), ("3.10", "3.1")])
+def test_a_name_that_yaml_reads_as_something_else_is_to_be_quoted(word: str, read: str) -> None:
+    finding = only(f"name: x\nsteps: [{{name: {word}, type: test_echo}}]\n")
+    assert (finding.message, finding.fix) == (f"name must be text, got {read}", "quote it")
+
+
 def test_an_unknown_pipeline_file_is_found_when_the_known_ones_are_given() -> None:
     text = "name: x\nsteps: [{name: a, type: pipeline, pipeline_file: lib/digset.yaml}]"
     assert load_pipeline(text).name == "x"

@@ -61,6 +61,9 @@ SCOPE = Scope(
         ("{{previous_response:st.n}}", "3"),
         ("{{ previous_response('loop', 'word.id') }}", "7"),
         ("{{ file('notes.md') }}", "the notes"),
+        ("{{ 'a,b' | split(',') }}", ["a", "b"]),
+        ("{{ 'a\\n\\nb' | indent(2) }}", "a\n\n  b"),
+        ("{{ '%05.2f of %s' | format(3.14159, inputs.o) }}", '03.14 of {"d": 1}'),
         ("{{ inputs.words.length }}", 2),
         ("keeps # and {#anchor}", "keeps # and {#anchor}"),
         ("{{name}} keeps {#anchor} and trailing\n", "Al keeps {#anchor} and trailing\n"),
@@ -94,6 +97,10 @@ def test_text_is_text_even_when_the_value_is_a_structure() -> None:
         ("{{ a ? 1 : 2 }}", "a if condition else b"),
         ("{{ 1 / 0 }}", "ZeroDivisionError"),
         ("{{ add('a', 1) }}", "number"),
+        ("{{ '%d' | format('x') }}", "filter 'format': %d format"),
+        ("{{ '%s %s' | format(1) }}", "2 places for 1 values"),
+        ("{{ '%999999999d' | format(1) }}", "up to 99 wide"),
+        ("{{ '%(a)s %*d' | format(1, 2) }}", "up to 99 wide"),
     ],
 )
 def test_what_cannot_be_rendered_is_an_error_that_says_why(template: str, says: str) -> None:

@@ -46,6 +46,18 @@ def test_a_question_is_counted_from_its_text_inputs_and_files() -> None:
     assert step.notes == ()
 
 
+def test_the_system_text_of_a_preset_and_a_schema_are_part_of_a_question() -> None:
+    bare, preset, own, shaped = of(
+        "  - {name: a, type: claude, prompt: '1234'}\n"
+        "  - {name: b, type: claude_smart, preset: production, prompt: '1234'}\n"
+        "  - {name: c, type: claude_smart, preset: production, system: be, prompt: '1234'}\n"
+        "  - {name: d, type: claude, prompt: '1234', schema: {a_long_name_of_a_field: text}}\n"
+    ).steps
+    assert preset.input_tokens.low > own.input_tokens.low >= bare.input_tokens.low
+    # Only some providers count a schema.
+    assert shaped.input_tokens.low == bare.input_tokens.low and shaped.input_tokens.high > 3 * bare.input_tokens.high
+
+
 def test_an_answer_is_part_of_the_prompts_that_use_it() -> None:
     steps = (
         "  - {name: a, type: claude, max_tokens: 10, prompt: '1234'}\n"

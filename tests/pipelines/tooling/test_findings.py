@@ -151,3 +151,25 @@ def test_the_tasks_of_every_type_that_asks_are_looked_at_and_their_common_model_
     assert warned(HEAD + long) == [("prompt_too_large", 6)]
     robust = "  - {name: a, type: claude_robust, model: small, prompt: '%s'}\n" % ("x" * 4_001)
     assert warned(HEAD + robust) == [("prompt_too_large", 6)]
+
+
+def test_branches_of_a_switch_that_cannot_be_taken_are_named() -> None:
+    text = """name: x
+inputs: {kind: {type: string}, quick: {type: boolean}}
+steps:
+  - name: way
+    type: switch
+    value: "{{ inputs.kind }}"
+    cases:
+      - {when: [a, b], steps: [{name: s1, type: test_echo}]}
+      - {when: b, steps: [{name: s2, type: test_echo}]}
+      - {when: [b, c], steps: [{name: s3, type: test_echo}]}
+      - {when: "{{ inputs.kind }}", steps: [{name: s4, type: test_echo}]}
+      - {condition: inputs.quick and not inputs.quick, steps: [{name: s5, type: test_echo}]}
+      - {condition: true, steps: [{name: s6, type: test_echo}]}
+      - {when: d, steps: [{name: s7, type: test_echo}]}
+    default: [{name: s8, type: test_echo}]
+"""
+    assert [each for each in warned(text) if each[0] == "unreachable"] == [
+        ("unreachable", line) for line in (9, 12, 14, 15)
+    ]

@@ -44,6 +44,8 @@ def test_every_shipped_pipeline_conforms(file: Path) -> None:
         "{name: x, steps: [{name: a, type: parallel_claude, tasks: [one, {two: {prompt: hi}}]}]}",
         "{name: x, steps: [{name: a, type: pipeline, pipeline: {steps: [{name: b, type: test_echo}]}}]}",
         "{name: x, outputs: [{path: a.b, as: c}], steps: [{name: a, type: claude_extract, prompt: h, schema: {a: b}}]}",
+        "{name: x, steps: [{name: s, type: switch, value: a, cases: {a: [{name: t, type: test_echo}]}}]}",
+        "{name: x, steps: [{name: b, type: claude_batch, tasks: [hi], batch_config: {success_policy: 0.9}}]}",
     ],
 )
 def test_both_dialects_and_the_short_forms_conform(text: str) -> None:
@@ -67,6 +69,7 @@ def test_both_dialects_and_the_short_forms_conform(text: str) -> None:
         ),
         ("{name: x, steps: [{name: a, type: test_echo}], outputs: [{path: a, ass: b}]}", "$.outputs"),
         ("{name: x, steps: [{name: p, type: pipeline, pipeline: {step: []}}]}", "'step' was unexpected"),
+        ("{name: x, steps: [{name: s, type: switch, value: a, cases: {a: {name: t}}}]}", "$.steps[0].cases"),
     ],
 )
 def test_broken_ones_are_refused_at_their_place(text: str, told: str) -> None:

@@ -43,13 +43,46 @@ def test_the_whole_story_of_a_small_pipeline() -> None:
         "  2. 'c' after a and b asks anthropic (small).",
         "     Only if not a.skipped; otherwise it is skipped.",
         "     If it fails, the run fails.",
-        "     Its result is also written to outputs/c.md.",
+        "     Its result is also written to c.md.",
         "",
         "Where the results go:",
         "  - c: the result of step 'c'",
         "  - first: a.text",
         "  - files: below ./workspace, unless the caller names another directory",
+        "  - files of results: below outputs in that directory",
     ]
+
+
+def test_limits_and_what_a_failure_does_to_the_others_are_told() -> None:
+    text = (
+        "name: x\non_failure: finish\nlimits: {max_steps: 2000, max_cost_usd: 0.5}\nsteps:\n"
+        "  - {name: p, type: pipeline, config: {max_tokens: 9, max_depth: 2}, "
+        "pipeline: {name: i, limits: {max_seconds: 5}, steps: [{name: a, type: test_echo}]}}\n"
+        "  - {name: e, type: pipeline_executor, config: {max_steps: 3}, pipeline: '{{ inputs.made }}'}\n"
+    )
+    told = explain(load_pipeline(text), ROUTING)
+    assert "  It may use 2,000 steps and US$ 0.5 at most; then it is interrupted.\n" in told
+    assert "  If a step fails for good, whatever does not wait for it comes to its end first.\n" in told
+    assert "It may use 9 tokens, 300 s and 2 levels of pipelines at most; then it is interrupted.\n" in told
+    assert "It may use 5 s at most; then it is interrupted.\n" in told
+    assert "They may use 3 steps at most; then they are interrupted.\n" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            "operation: convert, source: a.csv, destination: b.json, format: csv_to_json",
+            "turns a.csv into b.json (csv_to_json)",
+        ),
+        ("operation: stream_process, source: a.txt, processor: uppercase", "turns a.txt (uppercase)"),
+        ("operation: validate, files: [{path: a}, {path: b}]", "checks a and b"),
+        ("operation: exists, path: a", "looks whether a is there"),
+    ],
+)
+def test_every_operation_on_files_is_told_with_its_files(given: str, told: str) -> None:
+    text = f"name: x\nsteps:\n  - {{name: f, type: file_ops, {given}}}\n"
+    assert f"'f' {told}." in explain(load_pipeline(text), ROUTING)
 
 
 def test_a_loop_is_told_with_what_is_inside() -> None:

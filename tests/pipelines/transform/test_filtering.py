@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -89,7 +90,12 @@ def test_a_list_can_be_compared_with() -> None:
         ("a = 1", "the operator is not known"),
         ("a => 1", "the operator is not known"),
         ("> 1", "the left side of the comparison is missing"),
-        ("a > 1 and b < 2", "holds another; write two filters"),
+        ("a >", "the right side of the comparison is missing"),
+        ("(a > 1)", "no parentheses"),
+        ("length(a) > 1", "no functions"),
+        ("a matches 'x'", "'matches' is no operator of a filter"),
+        (" and ".join(["a > 1"] * 101), "more than 100 comparisons"),
+        ("a" * 10_001, "longer than 10000 characters"),
         ("1 < a < 5", "holds another"),
     ],
 )
@@ -97,3 +103,47 @@ def test_a_mistake_is_told_and_never_compared_as_words(condition: str, said: str
     with pytest.raises(Exception, match=said) as caught:
         kept(condition, [{"a": 1}])
     assert type(caught.value).__name__ == "TransformError"
+
+
+ROWS: list[Any] = [{"n": 1, "k": "a"}, {"n": 5, "k": "b"}, {"n": 9, "k": None}, {"n": 5, "k": "salt and pepper"}]
+
+
+@pytest.mark.parametrize(
+    ("condition", "numbers"),
+    [
+        ("n > 1 and k == 'b'", [1]),
+        ("n > 1 and k == b", [1]),
+        ("n == 1 or n == 9", [0, 2]),
+        ("n == 1 or n > 4 and k", [0, 1, 3]),
+        ("n > 1 && n < 9", [1, 3]),
+        ("not k", [2]),
+        ("not n == 5 and !k", [2]),
+        ("n between 2 and 6", [1, 3]),
+        ("n between 2 and 6 and k == b", [1]),
+        ("k in ['a', 'b']", [0, 1]),
+        ("k in [a, b]", [0, 1]),
+        ("n not in [5]", [0, 2]),
+        ("k not contains 'and'", [0, 1, 2]),
+        ("k == salt and pepper", [3]),
+        ("k == 'salt and pepper'", [3]),
+        ("k == 'a or b'", []),
+        ("gone in [null]", [0, 1, 2, 3]),
+        ("gone between 1 and 2", []),
+    ],
+)
+def test_comparisons_are_joined_and_words_of_a_text_are_not(condition: str, numbers: list[int]) -> None:
+    assert kept(condition, ROWS) == [ROWS[each] for each in numbers]
+
+
+def test_value_leads_into_the_field() -> None:
+    rows: list[Any] = [{"d": {"x": 1}}, {"d": {"x": 2}}]
+    assert kept("value.x == 2", rows, field="d") == [rows[1]]
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + " " * 9_990 + "b", "n" + " " * 9_000 + "between 1 and 2", "[" * 9_999, "a and " * 1_600]
+)
+def test_a_long_condition_is_read_at_once(text: str) -> None:
+    begin = time.perf_counter()
+    kept(text, [])
+    assert time.perf_counter() - begin < 1

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, get_args
 
-from pipelines.language import RetryPolicy
+from pipelines.language import RetryPolicy, build_pipeline
 
 
 def delays_ms(given: dict[str, Any]) -> list[float]:
     """Without jitter, and with a cap that no delay reaches: the reference has neither."""
+    if given["strategy"] not in get_args(RetryPolicy.model_fields["backoff"].annotation):
+        _refuse(given["strategy"])
     policy = RetryPolicy(
         base_delay_s=given["base_delay_ms"] / 1000,
         max_delay_s=86_400,
@@ -18,3 +20,10 @@ def delays_ms(given: dict[str, Any]) -> list[float]:
     )
     rng = random.Random(0)
     return [round(policy.delay_s(retry, rng) * 1000, 6) for retry in range(1, given["attempts"] + 1)]
+
+
+def _refuse(strategy: Any) -> None:
+    """Raises what loading a step with that strategy raises."""
+    step: dict[str, Any] = {"name": "asked", "type": "claude_robust", "prompt": "x"}
+    step["retry_config"] = {"backoff_strategy": strategy}
+    build_pipeline({"name": "conformance", "steps": [step]})
