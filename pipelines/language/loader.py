@@ -10,14 +10,11 @@ from pydantic import JsonValue, ValidationError
 
 from .checks import CLAUDE_OPTIONS, Finding, Surroundings, check_pipeline, unheeded
 from .diagnostics import MOST_FINDINGS, InvalidPipelineError, Path, clip
-from .normalise import canonical_pipeline, unwrap_workflow
+from .dialects import canonical_pipeline, is_slip, read_wrapped, unwrap_workflow, without
 from .pipeline import Pipeline
 from .reading import Document, read_yaml
-from .schema_errors import NO_STEPS, report_schema_errors
-from .schema_keys import allowed_keys, canonical_path, text_path
+from .schema import NO_STEPS, allowed_keys, canonical_path, report_schema_errors, text_path
 from .steps import NAME_PATTERN
-from .tolerance import is_slip, without
-from .wrapped import read_wrapped
 
 
 def load_pipeline(

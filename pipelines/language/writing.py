@@ -74,4 +74,4 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _represent_text)
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+0123456789"))
+cast("Any", _Dumper).add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+0123456789"))

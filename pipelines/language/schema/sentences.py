@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from .diagnostics import Path, clip, nearest
-from .schema_keys import allowed_keys, value_at
-from .steps import STEP_CLASSES, UNSUPPORTED_TYPES
+from pipelines.language.diagnostics import Path, clip, nearest
+from pipelines.language.schema.keys import allowed_keys, value_at
+from pipelines.language.steps import STEP_CLASSES, UNSUPPORTED_TYPES
 
 _EXPECTED = {
     "string_type": "text",

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from .diagnostics import MOST_FINDINGS, Path, nearest
-from .reading import Document
-from .schema_keys import allowed_keys, canonical_path, text_path, value_at
-from .schema_sentences import sentence
+from pipelines.language.diagnostics import MOST_FINDINGS, Path, nearest
+from pipelines.language.reading import Document
+from pipelines.language.schema.keys import allowed_keys, canonical_path, text_path, value_at
+from pipelines.language.schema.sentences import sentence
 
 NO_STEPS = "no_steps"
 

@@ -11,12 +11,11 @@ from typing import Final, get_args
 
 from pydantic import JsonValue
 
+from pipelines.language.checks import CLAUDE_OPTIONS, Finding
+from pipelines.language.diagnostics import Path
+from pipelines.language.dialects.tolerance import is_slip
+from pipelines.language.steps import Preset
 from pipelines.presets import DEFAULT_PRESET
-
-from .checks import CLAUDE_OPTIONS, Finding
-from .diagnostics import Path
-from .steps import Preset
-from .tolerance import is_slip
 
 JsonMap = dict[str, JsonValue]
 

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
-from .diagnostics import Path, nearest
+from pipelines.language.diagnostics import Path, nearest
 
 # A slip has nearly all letters of the key that was meant: `condtion`, not `max_input_tokens` for `max_output_tokens`.
 SLIP: Final = 0.9

@@ -6,8 +6,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from .prompts import read_prompt
-from .spellings import scaled
+from pipelines.language.dialects.spellings import scaled
+from pipelines.language.prompts import read_prompt
 
 JsonMap = dict[str, JsonValue]
 

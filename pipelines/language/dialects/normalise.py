@@ -11,12 +11,12 @@ from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
-from .claude_habits import read_batch, read_robust
-from .executor_habits import read_deployment, read_executor
-from .prompts import read_prompt
-from .source_spellings import by_result_name
-from .spellings import respell, scaled
-from .waiting_habits import read_waiting
+from pipelines.language.dialects.claude_steps import read_batch, read_robust
+from pipelines.language.dialects.executor_steps import read_deployment, read_executor
+from pipelines.language.dialects.source_spellings import by_result_name
+from pipelines.language.dialects.spellings import respell, scaled
+from pipelines.language.dialects.waiting_steps import read_waiting
+from pipelines.language.prompts import read_prompt
 
 JsonMap = dict[str, JsonValue]
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 from pydantic import BaseModel, JsonValue
 from typing_extensions import TypeAliasType
 
-from .diagnostics import Path
-from .pipeline import Pipeline
+from pipelines.language.diagnostics import Path
+from pipelines.language.pipeline import Pipeline
 
 
 def canonical_path(loc: Path, canonical: JsonValue) -> Path:
