@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -329,14 +328,3 @@ def test_stopping_keeps_the_records_that_still_wait() -> None:
         await kernel.shutdown()
 
     run(main())
-
-
-def test_the_memory_journal_records_within_the_engines_budget() -> None:
-    """The engine's bench grants the journal a few microseconds; here only an order of magnitude is held."""
-    store = MemoryStore()
-    store.write(opening(), 1.0)
-    messages = [step(f"s{n}") for n in range(20_000)]
-    started = time.perf_counter()
-    for message in messages:
-        store.write(message, 1.0)
-    assert (time.perf_counter() - started) / len(messages) < 50e-6

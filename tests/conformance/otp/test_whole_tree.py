@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from actors.kernel import BlockingActor, ChildSpec, Kernel, LoopWatchdog, StartC
 from supervisors import DynamicSupervisor, Supervisor, snapshot
 from tests.actors_for_tests import Boom, Echo, until
 from tests.support import run
-
-_SNAPSHOT_S = 0.05
 
 
 class Desk(BlockingActor):
@@ -112,21 +109,16 @@ def test_68_a_hundred_whole_trees_leak_no_task_thread_descriptor_or_name(tmp_pat
     run(main(), timeout_s=60)
 
 
-def test_70_a_snapshot_of_ten_thousand_actors_is_complete_and_quick() -> None:
+def test_70_a_snapshot_of_ten_thousand_actors_is_complete() -> None:
+    # That it takes at most 50 ms is shown by `python -m bench actors`: a loaded machine must not fail a test.
     async def main() -> None:
         kernel = Kernel()
         top = await kernel.spawn(Supervisor, [ChildSpec("pool", DynamicSupervisor, name="pool", type="supervisor")])
         for n in range(10_000):
             await kernel.ref("pool").call(StartChild(ChildSpec(str(n), Echo)))
-        gc.collect()
-        took: list[float] = []
-        for _ in range(5):
-            began = time.perf_counter()
-            (picture,) = snapshot(kernel)
-            took.append(time.perf_counter() - began)
-            pool: dict[str, Any] = picture["children"][0]
-            assert (pool["name"], len(pool["children"])) == ("pool", 10_000)
-        assert min(took) < _SNAPSHOT_S
+        (picture,) = snapshot(kernel)
+        pool: dict[str, Any] = picture["children"][0]
+        assert (pool["name"], len(pool["children"])) == ("pool", 10_000)
         await top.stop()
 
     run(main(), timeout_s=60)
