@@ -1,4 +1,4 @@
-"""The library's actor: the only one that writes the directory, on a thread of its own.
+"""The library's actor: the only one that writes the directory, one message at a time, on a thread.
 
 It holds nothing but the directory's name, so a crash loses nothing: what was answered is on the disk, and what was
 being written is not there at all. A directory that cannot be used fails those who ask, not the actor.
@@ -10,7 +10,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from actors.kernel import BlockingActor, Kernel
+from actors.kernel import Actor, Kernel
 from actors.library.catalogue import Catalogue
 from actors.library.errors import LibraryError
 from actors.library.messages import FindPipeline, LinkPipeline, ListPipelines, RegisterPipeline, UnregisterPipeline
@@ -21,7 +21,7 @@ from pipelines.linking import Entry, Linked, has_references, link
 LINK_TIMEOUT_S = 30.0
 
 
-class Library(BlockingActor):
+class Library(Actor):
     """Answers `ListPipelines`, `FindPipeline`, `RegisterPipeline`, `UnregisterPipeline`, `LinkPipeline`, in the order
     they come."""
 
@@ -31,7 +31,10 @@ class Library(BlockingActor):
         super().__init__()
         self._catalogue = Catalogue(Path(state_dir) / DIRECTORY)
 
-    def on_receive(self, message: Any) -> Any:
+    async def on_receive(self, message: Any) -> Any:
+        return await asyncio.to_thread(self._answer, message)
+
+    def _answer(self, message: Any) -> Any:
         catalogue = self._catalogue
         match message:
             case ListPipelines(name):
