@@ -104,7 +104,7 @@ from .steps import (
     WhileLoopStep,
     moment_of,
 )
-from .templates import compile_template, is_template, render, render_text
+from .templates import compile_template, has_template, is_template, render, render_text
 from .writing import data_to_yaml, to_data, to_yaml
 
 __all__ = [
@@ -200,6 +200,7 @@ __all__ = [
     "evaluate_value",
     "find_cycle",
     "fit_input",
+    "has_template",
     "is_library_name",
     "is_template",
     "is_version",

@@ -5,7 +5,7 @@ What cannot be known is named in `notes` and `unpriced`; it is never counted as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from pipelines.language import BaseStep, ExecutorStep, Pipeline, PipelineStep, is_template
+from pipelines.language import BaseStep, ExecutorStep, Pipeline, PipelineStep, has_template
 
 from .estimates import Estimate, StepEstimate, unknown
 from .inner_data import pipelines_in
@@ -125,7 +125,7 @@ class _Counting:
             least, most, notes = passes(step, here.inputs, here.global_vars)
             inside = replace(here, least=here.least * least, most=here.most * most, notes=(*here.notes, *notes))
             if isinstance(step, PipelineStep) and step.pipeline is not None:
-                given = {name: value for name, value in step.inputs.items() if not _has_template(value)}
+                given = {name: value for name, value in step.inputs.items() if not has_template(value)}
                 inside = replace(inside, inputs=given, global_vars=step.pipeline.global_vars)
             took = self.block(inner, inside, f"{at}{step.name}/")
             wide = min(most, getattr(step, "max_parallel", 1)) if getattr(step, "parallel", False) else 1
@@ -142,7 +142,7 @@ class _Counting:
             told = f"the pipelines that it runs are not known yet: {step.config.max_total_steps} steps at most"
             self.found.append(unknown(f"{at}{step.name}", kind_of(step), (*around.notes, told)))
             return Span(0, step.config.longest_s)
-        given = {name: value for name, value in step.inputs.items() if not _has_template(value)}
+        given = {name: value for name, value in step.inputs.items() if not has_template(value)}
         seconds = Span()
         for each in inside:
             here = replace(around, inputs=given, global_vars=each.global_vars)
@@ -199,18 +199,3 @@ class _Counting:
         most = book.cost_usd(model, int(into.high / number), int(out.high / number), day)
         dearest = max(each, most or Decimal(0)) * Decimal(str(calls.high))
         return low * Decimal(str(calls.low)), dearest
-
-
-def _has_template(value: JsonValue) -> bool:
-    return any(is_template(each) for each in _texts(value))
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)

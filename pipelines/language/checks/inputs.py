@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from pydantic import JsonValue
-
 from pipelines.language.diagnostics import Path
 from pipelines.language.parts import InputSpec
 from pipelines.language.pipeline import Pipeline, fit_input
 from pipelines.language.steps import PipelineStep
-from pipelines.language.templates import is_template
+from pipelines.language.templates import has_template
 
 from .judging import Finding, fix_for, listed
 
@@ -39,7 +35,7 @@ def check_given(step: PipelineStep, called: Pipeline, at: Path, findings: list[F
             fix = fix_for(name, asked, "remove it, or declare it under the nested pipeline's inputs")
             severity = "warning" if called.unresolved_names == "keep" else "error"
             findings.append(Finding("unknown_input", key, message, f"one of: {listed(asked)}", fix, severity))
-        elif spec is not None and not any(is_template(each) for each in _texts(value)):
+        elif spec is not None and not has_template(value):
             try:
                 fit_input(value, spec)
             except ValueError as error:
@@ -55,14 +51,3 @@ def check_given(step: PipelineStep, called: Pipeline, at: Path, findings: list[F
 
 def _wanted(spec: InputSpec) -> str:
     return f"one of: {listed(str(each) for each in spec.enum)}" if spec.enum else f"a value of type {spec.type}"
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)

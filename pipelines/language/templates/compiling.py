@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
+from pydantic import JsonValue
 
 from pipelines.language.diagnostics import TemplateError, nearest
 from pipelines.language.scope import Segments, to_text
@@ -42,6 +43,19 @@ _OPEN_BLOCK: Final = re.compile(r"The innermost block that needs to be closed is
 def is_template(text: str) -> bool:
     """Whether `text` has anything to render."""
     return "{{" in text or "{%" in text
+
+
+def has_template(value: JsonValue) -> bool:
+    """Whether any text in `value` has anything to render; names of a map's keys never have."""
+    match value:
+        case str():
+            return is_template(value)
+        case dict():
+            return any(has_template(each) for each in value.values())
+        case list():
+            return any(has_template(each) for each in value)
+        case _:
+            return False
 
 
 @lru_cache(maxsize=4096)
