@@ -26,8 +26,8 @@ install: $(RUNTIME) ## Create .venv and install evopipe into it
 demo: $(RUNTIME) ## Start a node, break it in several ways, watch it heal (no key needed)
 	@$(BIN)/python -m runtime.demo
 
-test: $(TOOLS) ## Run all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(TOOLS) ## Run all tests (ARGS='-n 0 tests/chaos': some of them, in one process)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(TOOLS) ## Check format, lint rules, types and the import floors
 	$(BIN)/ruff format --check .

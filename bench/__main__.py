@@ -18,7 +18,7 @@ from typing import Any
 from bench.figures import Scale, machine
 from bench.targets import lines, verdicts
 
-NAMES = ("actors", "engine", "language", "durable", "startup")
+NAMES = ("actors", "engine", "language", "durable", "switches", "admission", "startup")
 
 
 def main() -> int:

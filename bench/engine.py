@@ -16,7 +16,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +54,26 @@ def chain(delay_s: float) -> Pipeline:
     return load_pipeline("\n".join(steps))
 
 
-async def node(state_dir: Path, journal: JournalPlace | None = None, kernel: Kernel | None = None) -> Kernel:
-    """The node's tree without providers and gateway; its journal is in memory if none is given."""
+async def node(
+    state_dir: Path,
+    journal: JournalPlace | None = None,
+    kernel: Kernel | None = None,
+    *,
+    view: KillView | None = None,
+    providers: Mapping[str, tuple[ChildSpec, ...]] | None = None,
+    routes: Mapping[str, str] | None = None,
+) -> Kernel:
+    """The node's tree without gateway, and without providers if none are given; its journal is in memory if none is
+    given."""
     kernel = kernel or Kernel()
     parts = NodeParts(
         state_dir=state_dir,
         journal=journal or MemoryStore(),
-        kill_view=KillView(),
+        kill_view=view or KillView(),
         by_name=kernel.ref,
-        providers={},
+        providers=providers or {},
         usable_providers=tuple,
-        routes={},
+        routes=routes or {},
         max_live_runs=100_000,
         watchdog=ChildSpec(id="loop_watchdog", actor_class=LoopWatchdog, name="loop_watchdog"),
         gateway=(),

@@ -55,6 +55,20 @@ TARGETS = (
     Target("engine.evopipe.step_us", "at most", 250, "µs", 2),
     Target("engine.evopipe.at_once_5000.seconds", "at most", 2.75, "s", 2),
     Target("engine.evopipe.at_once_5000.failed", "at most", 0, "runs", 2),
+    *(
+        Target(f"switches.live_10000.{level}.{figure}", "at most", bound, unit, 5)
+        for level in ("node", "tenant", "evolution", "pipeline", "provider", "step")
+        for figure, bound, unit in (
+            ("in_force_ms", 100, "ms"),
+            ("calls_cut_s", 1, "s"),
+            ("in_flight_s", 1, "s"),
+            ("late_calls", 0, "calls"),
+            ("failed", 0, "runs"),
+        )
+    ),
+    Target("admission.call_us", "at most", 10, "µs", 5),
+    Target("admission.pipeline_us", "at most", 10, "µs", 5),
+    Target("admission.queued_us", "at most", 10, "µs", 5),
     Target("durable.evopipe.normal.step_us", "at most", 300, "µs", 5),
     Target("durable.evopipe.normal.steps_per_s", "at least", 5_000, "/s", 5),
     Target("durable.evopipe.normal.at_once_1000.seconds", "at most", 1, "s", 5),
@@ -109,6 +123,10 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
         bound = f"({each['bound']} {each['value']:g}, issue {each['issue']})"
         yield f"{word} {each['path']:<55} {each['found']:>12,.3f} {each['unit']:<5} {bound}"
     durable: Mapping[str, Any] = report.get("durable", {})
+    for mode, found in durable.get("evopipe", {}).items():
+        if mode in ("normal", "full"):
+            yield f"mode   evopipe {mode}: {durable['promise'][f'evopipe.{mode}']}"
+            yield from (f"seen   durable.evopipe.{mode}.{each}" for each in _figures(found))
     for peer, found in durable.get("peers", {}).items():
         if isinstance(found, str):
             yield f"peer   {peer:<55} {found}"
@@ -116,3 +134,11 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
         for figure, times in ratios.items():
             what = f"durable, evopipe against {peer}: {figure}"
             yield f"peer   {what:<55} {times:>12,.2f} x     (over 1: evopipe is faster)"
+
+
+def _figures(found: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            yield from _figures(cast("Mapping[str, Any]", value), f"{prefix}{name}.")
+        elif isinstance(value, int | float):
+            yield f"{prefix}{name:<{36 - len(prefix)}} {value:>12,.3f}"

@@ -5,7 +5,9 @@ httpx is imported when a client is made, so that `evopipe --help` stays quick.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -27,13 +29,20 @@ class NodeUnreachableError(ClientError):
 
     def __init__(self, socket_path: Path, reason: str) -> None:
         self.socket_path = socket_path
-        super().__init__(f"no node answers on {socket_path} ({reason}); start one with `evopipe up`.")
+        told = f"no node answers on {socket_path} ({reason}); start one with `evopipe up`."
+        if reason.endswith(os.strerror(errno.EACCES)):
+            told = f"{socket_path} is not open to you ({reason}); its owner can give you a role (settings: access)."
+        super().__init__(told)
 
 
 class RequestFailedError(ClientError):
-    """The node answered with an error: `status`, stable `code`, `message`, `details`."""
+    """The node answered with an error: `status`, stable `code`, `message`, `details`; `retry_after_s` where it says
+    when to ask again."""
 
-    def __init__(self, status: int, code: str, message: str, details: list[Any]) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, details: list[Any], retry_after_s: float | None = None
+    ) -> None:
+        self.retry_after_s = retry_after_s
         self.status = status
         self.code = code
         self.message = message
@@ -159,7 +168,11 @@ def _failure(answer: httpx.Response) -> RequestFailedError:
     try:
         facts = cast("dict[str, Any]", answer.json()["error"])
         return RequestFailedError(
-            answer.status_code, str(facts["code"]), str(facts["message"]), list(facts.get("details") or [])
+            answer.status_code,
+            str(facts["code"]),
+            str(facts["message"]),
+            list(facts.get("details") or []),
+            float(answer.headers["retry-after"]) if "retry-after" in answer.headers else None,
         )
     except (ValueError, KeyError, TypeError):
         return RequestFailedError(answer.status_code, "http_error", f"{answer.status_code}: {answer.text[:200]}", [])

@@ -89,11 +89,12 @@ class DynamicSupervisor(Actor):
         return self._stopping(children) if any(c.ref is not None for c in children) else None
 
     def on_receive(self, message: Any) -> Any:
+        if message.__class__ is StartChild:  # these two are nearly all that ever come
+            return self._add(message.spec)
+        if message.__class__ is Exit:
+            self._child_ended(message)
+            return None
         match message:
-            case StartChild(spec):
-                return self._add(spec)
-            case Exit():
-                self._child_ended(message)
             case _Restart(child, reason):
                 self._restart_now(child, reason)
             case TerminateChild(child):

@@ -17,12 +17,13 @@ from typing import Any
 
 from actors.evolution import Evolve, breeding_chamber_spec, organisms_name, tree_name
 from actors.kernel import ActorRef, ChildSpec
+from actors.killswitch import KillView
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.supervisor import Supervisor
 
 
 def chamber_tree(
-    by_name: Callable[[str], ActorRef[Any]], providers: tuple[str, ...]
+    by_name: Callable[[str], ActorRef[Any]], providers: tuple[str, ...], kill_view: KillView | None = None
 ) -> Callable[[str, Evolve, Path], ChildSpec]:
     """What the BreedingDesk calls for the child spec of one evolution; `by_name` is the kernel's `ref`."""
 
@@ -36,7 +37,9 @@ def chamber_tree(
                 name=organisms,
                 type="supervisor",
             ),
-            breeding_chamber_spec(evolution_id, order, directory, by_name(organisms), providers=providers),
+            breeding_chamber_spec(
+                evolution_id, order, directory, by_name(organisms), providers=providers, kill_view=kill_view
+            ),
         )
         return ChildSpec(
             id=evolution_id,

@@ -36,7 +36,7 @@ def check_spec(spec: Any) -> None:
 
 
 def _is_shutdown_policy(shutdown: Any) -> bool:
-    if shutdown is None or shutdown in ("brutal_kill", "infinity"):
+    if shutdown is None or (shutdown.__class__ is float and shutdown >= 0) or shutdown in ("brutal_kill", "infinity"):
         return True
     return isinstance(shutdown, int | float) and not isinstance(shutdown, bool) and shutdown >= 0
 

@@ -28,7 +28,9 @@ class Command:
         self.home = home
         self.socket = home / "run" / "evopipe" / "evopipe.sock"
         (home / "run").mkdir(mode=0o700)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EVOPIPE_", "XDG_"))}
+        # LINES and COLUMNS: the readline of a parallel test process sets them for a terminal that is not ours.
+        dropped = ("EVOPIPE_", "XDG_", "LINES", "COLUMNS")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         self.env = {
             **{name: value for name, value in kept.items() if not name.endswith("_API_KEY")},
             "HOME": str(home),

@@ -22,6 +22,7 @@ from actors.runs import (
     Workbench,
 )
 from actors.steps import STEP_EXECUTORS, Executor, StepContext
+from pipelines.execution import ApprovalRules
 from pipelines.language import load_pipeline
 from supervisors import DynamicSupervisor, Supervisor
 from supervisors.run_tree import run_tree
@@ -68,7 +69,7 @@ class SmallNode:
         inputs: dict[str, Any] = more.pop("inputs", {})
         workspace: str = more.pop("workspace", "/nonexistent")
         request = RunRequest(run_id, load_pipeline(text), inputs, workspace, text, **more)
-        submitted: str = await self.kernel.ref("runs").call(SubmitRun(request))
+        submitted: str = await self.kernel.ref("runs").call(SubmitRun(request), timeout_s=30.0)
         return submitted
 
     async def outcome(self, run_id: str = "r1", timeout_s: float = 5.0) -> RunOutcome:
@@ -94,6 +95,7 @@ async def small_node(
     view: KillView | None = None,
     dispatcher: Mapping[str, Any] | None = None,
     run_child_spec: Callable[[RunRequest, Workbench], ChildSpec] | None = None,
+    approval_rules: ApprovalRules | None = None,
 ) -> SmallNode:
     """Starts one; end it with `await node.kernel.shutdown()`."""
     kernel = Kernel(clock=clock)
@@ -103,6 +105,7 @@ async def small_node(
         routes or {},
         {**STEP_EXECUTORS, "test_echo": hands, **(executors or {})},
         record_timeout_s=5.0,
+        approval_rules=approval_rules or ApprovalRules(),
     )
     kept = store or MemoryStore()
     events: list[RunEvent] = []

@@ -1,4 +1,4 @@
-"""Questions to people: asked by steps, answered once, kept in the runs' journal.
+"""Questions to people: asked by steps, answered once, by as many persons as it takes; kept in the runs' journal.
 
 messages   what the desk takes, replies and tells
 pending    who waits for what (bookkeeping)
@@ -15,12 +15,16 @@ from actors.approvals.messages import (
     ApprovalState,
     ApprovalStatus,
     AskPerson,
+    Audit,
     GetApproval,
     ListApprovals,
     NoSuchApprovalError,
+    NotCountedError,
     NotWaitingError,
     TooManyApprovalsError,
+    UnauditedError,
     UnfitAnswerError,
+    unaudited,
 )
 
 __all__ = [
@@ -34,10 +38,14 @@ __all__ = [
     "ApprovalStatus",
     "ApprovalsPending",
     "AskPerson",
+    "Audit",
     "GetApproval",
     "ListApprovals",
     "NoSuchApprovalError",
+    "NotCountedError",
     "NotWaitingError",
     "TooManyApprovalsError",
+    "UnauditedError",
     "UnfitAnswerError",
+    "unaudited",
 ]

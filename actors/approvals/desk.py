@@ -1,7 +1,8 @@
 """The approval desk: where steps that wait for a person are found, answered once, and let go.
 
-What was asked and what was answered stand in the runs' journal and nowhere else. The desk holds only who waits at the
-moment, so its crash loses nothing: the steps' calls fail at once, they look into the journal and ask again.
+What was asked and what was answered stand in the runs' journal and nowhere else, the first yes of two persons, too. The
+desk holds only who waits at the moment, so its crash loses nothing: the steps' calls fail at once, they look into the
+journal and ask again.
 """
 
 from __future__ import annotations
@@ -17,26 +18,37 @@ from actors.approvals.messages import (
     ApprovalsPending,
     ApprovalState,
     AskPerson,
+    Audit,
     GetApproval,
     ListApprovals,
     NoSuchApprovalError,
+    NotCountedError,
     NotWaitingError,
     TooManyApprovalsError,
     UnfitAnswerError,
+    unaudited,
 )
 from actors.approvals.pending import PendingQuestions, Verdict, Waiting
+from actors.approvals.trusting import Trusting
 from actors.journal import JournalError, LoadRun, RecordStep, RunRecord, StepRecord
 from actors.kernel import Actor, ActorDeadError, CallTimeout, MailboxFull, Reply, Timer
 from pipelines.execution import (
     ANSWERED,
     ASKED,
+    ApprovalRules,
+    Assent,
     Decision,
-    decide,
+    Objection,
+    assent_of,
+    assent_part,
+    assents_of,
     decision_of,
     kept,
+    needed,
     place_of,
     question_of,
     waited_s,
+    weigh,
 )
 
 MOST_PENDING = 20_000
@@ -52,15 +64,26 @@ class ApprovalDesk(Actor):
     """Answers `AskPerson`, `AnswerApproval`, `GetApproval`, `ListApprovals`.
 
     An answer counts once it is in the journal; of two for one question the first stands, whoever asks and however
-    often the node was restarted in between. At most `most_pending` questions wait.
+    often the node was restarted in between. At most `most_pending` questions wait. `rules` are what the node demands
+    beyond what steps say. With `ledger` a TrustLedger ("trust") learns from persons' answers, and may answer in their
+    place what `audit` has noted.
     """
 
     expected_errors = (ApprovalError, JournalError, ActorDeadError, CallTimeout, MailboxFull)
     mailbox_limit = 100_000
 
-    def __init__(self, *, most_pending: int = MOST_PENDING) -> None:
+    def __init__(
+        self,
+        rules: ApprovalRules = ApprovalRules(),  # noqa: B008 - frozen
+        *,
+        most_pending: int = MOST_PENDING,
+        ledger: bool = False,
+        audit: Audit = unaudited,
+    ) -> None:
         super().__init__()
         self._most_pending = most_pending
+        self._rules = rules
+        self._trusting = Trusting(self, rules, ledger=ledger, audit=audit)
         self._pending = PendingQuestions()
         self._timer: Timer | None = None
 
@@ -70,7 +93,7 @@ class ApprovalDesk(Actor):
     def on_receive(self, message: Any) -> Any:
         """Plain on purpose: what waits is deferred."""
         match message:
-            case AskPerson(question):
+            case AskPerson(question, _):
                 decided = self._pending.decided(question.id)
                 return decided if decided is not None else self.defer(self._hold(message))
             case AnswerApproval():
@@ -79,11 +102,12 @@ class ApprovalDesk(Actor):
             case GetApproval(question_id):
                 waiting = self._pending.get(question_id)
                 if waiting is not None:
-                    return ApprovalState("pending", waiting.question)
+                    return self._pending_state(waiting)
                 return self.defer(self._state_in_journal(question_id))
             case ListApprovals(run_id, limit):
-                chosen = (each for each in self._pending if run_id is None or each.run_id == run_id)
-                return tuple(sorted(chosen, key=lambda each: (each.asked_at, each.id))[:limit])
+                chosen = (each for each in self._pending if run_id is None or each.question.run_id == run_id)
+                oldest = sorted(chosen, key=lambda each: (each.question.asked_at, each.question.id))[:limit]
+                return tuple(self._pending_state(each) for each in oldest)
             case _Look():
                 self._timer = None
                 self._expire()
@@ -94,11 +118,14 @@ class ApprovalDesk(Actor):
     # ---- waiting -------------------------------------------------------------------------------------------
 
     async def _hold(self, asked: AskPerson) -> Decision | None:
-        if self._pending.get(asked.question.id) is None and len(self._pending) >= self._most_pending:
+        new = self._pending.get(asked.question.id) is None
+        if new and len(self._pending) >= self._most_pending:
             raise TooManyApprovalsError(self._most_pending)
         verdict: Verdict = asyncio.get_running_loop().create_future()
-        waiting = self._pending.enter(asked.question, verdict)
+        waiting = self._pending.enter(asked.question, verdict, asked.assents)
         self._tell_count()
+        if new and self._trusting.may_answer(asked.question):
+            self.spawn_task(self._trust(waiting))
         self._expire()
         try:
             return await verdict
@@ -112,8 +139,7 @@ class ApprovalDesk(Actor):
         now = self.kernel.clock.wall()
         over = self._pending.due(now)
         for waiting in over:
-            waiting.tell(None)
-            self.kernel.events.publish(ApprovalSettled("expired", max(0.0, now - waiting.question.asked_at)))
+            waiting.tell(None)  # its step records what that counts as, and says so
         if over:
             self._tell_count()
         if self._timer is not None:
@@ -138,22 +164,72 @@ class ApprovalDesk(Actor):
         waiting = self._pending.get(message.question_id)
         if waiting is None:
             raise await self._refusal(message.question_id)
-        question = waiting.question
         if waiting.recording is not None:
-            raise AnsweredError(question.id, waiting.recording)
-        now = self.kernel.clock.wall()
-        if question.expires_at is not None and question.expires_at <= now:
-            self._expire()
-            raise NotWaitingError(question.id, "its time is over")
-        decision = decide(question, message.reply, message.by, now)
-        if isinstance(decision, tuple):
-            raise UnfitAnswerError(question.id, decision)
+            raise AnsweredError(message.question_id, waiting.recording)
+        async with waiting.turn:
+            return await self._answer_in_turn(waiting, message)
+
+    async def _answer_in_turn(self, waiting: Waiting, message: AnswerApproval) -> ApprovalState:
+        question = waiting.question
+        while True:
+            if self._pending.get(question.id) is not waiting:
+                raise await self._refusal(question.id)
+            now = self.kernel.clock.wall()
+            if question.expires_at is not None and question.expires_at <= now:
+                self._expire()
+                raise NotWaitingError(question.id, "its time is over")
+            person, given = message.person or message.by, waiting.assents
+            made = weigh(question, given, message.reply, person=person, by=message.by, at=now, rules=self._rules)
+            if isinstance(made, tuple):
+                raise UnfitAnswerError(question.id, made)
+            if isinstance(made, Objection):
+                raise NotCountedError(question.id, made)
+            if isinstance(made, Decision):
+                return await self._decide(waiting, made)
+            if await self._add(waiting, made):
+                return self._pending_state(waiting)
+
+    async def _add(self, waiting: Waiting, assent: Assent) -> bool:
+        """Records one person's yes; False: the place is taken by another one, which counts now."""
+        question, part = waiting.question, assent_part(len(waiting.assents) + 1)
+        entry = RecordStep(question.run_id, f"{question.step}/{part}", 1, "kept", kept(assent))
+        record: StepRecord = await self.kernel.ref("journal").call(entry, timeout_s=RECORD_TIMEOUT_S)
+        stands = assent_of(record.result)
+        if stands is None:
+            raise NotWaitingError(question.id, "a yes to it in the journal cannot be read")
+        waiting.assents = (*waiting.assents, stands)
+        return stands == assent
+
+    async def _decide(self, waiting: Waiting, decision: Decision) -> ApprovalState:
+        """Has a decision recorded and told. Raises `AnsweredError` when another one stands."""
+        question = waiting.question
+        waiting.recording = decision
+        if not decision.approved:
+            # First, so that no crash leaves a trust that a person has just withdrawn.
+            await self._trusting.learn(question, False)
         stands = await self._record(waiting, decision)
         if stands != decision:
             raise AnsweredError(question.id, stands)
-        outcome = "approved" if decision.approved else "rejected"
-        self.kernel.events.publish(ApprovalSettled(outcome, waited_s(question, decision)))
-        return ApprovalState("answered", question, decision)
+        if decision.approved and not decision.automatic:
+            await self._trusting.learn(question, True)
+        outcome = "auto_approved" if decision.automatic else "approved" if decision.approved else "rejected"
+        settled = ApprovalSettled(
+            outcome, waited_s(question, decision), question.id, question.pipeline, decision.choice
+        )
+        self.kernel.events.publish(settled)
+        return ApprovalState("answered", question, decision, "", needed(question, self._rules), waiting.assents)
+
+    async def _trust(self, waiting: Waiting) -> None:
+        """Answers in a person's place, if trust may. A person who is faster is heard."""
+        try:
+            decision = await self._trusting.answer(waiting.question)
+            if decision is None:
+                return
+            async with waiting.turn:
+                if self._pending.get(waiting.question.id) is waiting and waiting.recording is None:
+                    await self._decide(waiting, decision)
+        except self.expected_errors:
+            return  # it waits for a person, like any other
 
     async def _record(self, waiting: Waiting, decision: Decision) -> Decision:
         """The decision that stands in the journal. The step goes on with it before the person is told.
@@ -161,7 +237,6 @@ class ApprovalDesk(Actor):
         When nobody can say whether it was recorded, the step is sent to look for itself.
         """
         question = waiting.question
-        waiting.recording = decision
         stands: Decision | None = None
         try:
             entry = RecordStep(question.run_id, f"{question.step}/{ANSWERED}", 1, "kept", kept(decision))
@@ -175,6 +250,10 @@ class ApprovalDesk(Actor):
         if stands is None:
             raise NotWaitingError(question.id, "its answer in the journal cannot be read")
         return stands
+
+    def _pending_state(self, waiting: Waiting) -> ApprovalState:
+        question = waiting.question
+        return ApprovalState("pending", question, None, "", needed(question, self._rules), waiting.assents)
 
     # ---- looking back --------------------------------------------------------------------------------------
 
@@ -197,10 +276,14 @@ class ApprovalDesk(Actor):
         question = question_of(parts.get(f"{key}/{ASKED}"))
         if record is None or question is None:
             raise NoSuchApprovalError(question_id)
+        below = f"{key}/"
+        assents = assents_of({path.removeprefix(below): each for path, each in parts.items()})
         decision = decision_of(parts.get(f"{key}/{ANSWERED}"))
+        status, reason = "not_waiting", ""
         if decision is not None:
-            return ApprovalState("expired" if decision.expired else "answered", question, decision)
-        if record.finished:
-            return ApprovalState("not_waiting", question, reason=f"its run has {record.status}")
-        reason = "its run is paused by a kill switch, or its step is being started again; look again in a moment"
-        return ApprovalState("not_waiting", question, reason=reason)
+            status = "expired" if decision.expired else "answered"
+        elif record.finished:
+            reason = f"its run has {record.status}"
+        else:
+            reason = "its run is paused by a kill switch, or its step is being started again; look again in a moment"
+        return ApprovalState(status, question, decision, reason, needed(question, self._rules), assents)

@@ -5,15 +5,19 @@ ApprovalError              a stable `code`
 ├── AnsweredError          somebody answered before; carries the decision
 ├── NotWaitingError        the step does not wait at the moment, and nobody answered
 ├── UnfitAnswerError       the answer is not what was asked for; carries the problems
+├── NotCountedError        a yes of somebody whose yes does not count (`code` says why)
+├── UnauditedError         trust may not answer what the audit log cannot note
 └── TooManyApprovalsError  the desk has no room for another question
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.execution import Decision, Question, Reply, iso
+from pipelines.execution import Assent, Decision, Objection, Question, Reply, iso
+from pipelines.guardrails.trust import TrustGiven
 
 
 class ApprovalError(Exception):
@@ -80,6 +84,25 @@ class UnfitAnswerError(ApprovalError):
         return f"this does not answer {self.question_id}: {'; '.join(self.problems)}"
 
 
+class NotCountedError(ApprovalError):
+    """Nothing was changed; it waits for somebody else. `code` is "said_before" or "not_by_submitter"."""
+
+    def __init__(self, question_id: str, objection: Objection) -> None:
+        super().__init__(question_id, objection)
+        self.question_id = question_id
+        self.objection = objection
+        self.code = objection.code
+
+    def __str__(self) -> str:
+        return f"this yes to {self.question_id} does not count: {self.objection.text}"
+
+
+class UnauditedError(ApprovalError):
+    """Trust's answer could not be noted in the audit log, so a person is asked."""
+
+    code = "approval_unaudited"
+
+
 class TooManyApprovalsError(ApprovalError):
     """`limit` questions wait already."""
 
@@ -97,23 +120,27 @@ class TooManyApprovalsError(ApprovalError):
 class AskPerson:
     """Puts a question before people -> its `Decision`, or None: its time is over, or read the journal and ask again.
 
-    The question waits for as long as the call does: a caller that ends or gives up withdraws it. Fails with
-    `TooManyApprovalsError`.
+    The question waits for as long as the call does: a caller that ends or gives up withdraws it. `assents` are those
+    on record. Fails with `TooManyApprovalsError`.
     """
 
     question: Question
+    assents: tuple[Assent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerApproval:
-    """Answers a question -> the `ApprovalState` with the decision, which is in the journal by then.
+    """Answers a question -> the `ApprovalState` with the decision, which is in the journal by then; still "pending"
+    with one more of its `assents` there, when further persons must say yes.
 
-    Fails with `ApprovalError`, or with `JournalError` when it could not be recorded and the question still waits.
+    `by` is the name for the records, `person` who that is (see `person_of`); empty: the same as `by`. Fails with
+    `ApprovalError`, or with `JournalError` when it could not be recorded and the question still waits.
     """
 
     question_id: str
     reply: Reply
     by: str
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +152,7 @@ class GetApproval:
 
 @dataclass(frozen=True, slots=True)
 class ListApprovals:
-    """Asks for the questions that wait, the oldest first -> tuple[Question, ...]."""
+    """Asks for the questions that wait, the oldest first -> tuple[ApprovalState, ...]."""
 
     run_id: str | None = None
     limit: int = 1_000
@@ -136,12 +163,15 @@ ApprovalStatus = Literal["pending", "answered", "expired", "not_waiting"]
 
 @dataclass(frozen=True, slots=True)
 class ApprovalState:
-    """One question and what became of it. `reason` says why one does not wait that nobody answered."""
+    """One question and what became of it. `reason` says why one does not wait that nobody answered. `needed` persons
+    must say yes; `assents` are those who have, before the one who decides."""
 
     status: ApprovalStatus
     question: Question
     decision: Decision | None = None
     reason: str = ""
+    needed: int = 1
+    assents: tuple[Assent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +183,18 @@ class ApprovalsPending:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalSettled:
-    """Event: a question has its decision, or its time is over (`outcome`: approved, rejected, expired)."""
+    """Event: a question has its decision, or its time is over."""
 
-    outcome: Literal["approved", "rejected", "expired"]
+    outcome: Literal["approved", "rejected", "expired", "auto_approved"]
     waited_s: float
+    question_id: str = ""
+    pipeline: str = ""
+    counts_as: str = ""
+
+
+Audit = Callable[[Question, TrustGiven], Awaitable[None]]
+"""Notes that trust is about to answer; what it raises refuses that (`UnauditedError`)."""
+
+
+async def unaudited(_question: Question, _given: TrustGiven) -> None:
+    """Notes nothing: the decision in the journal is all there is."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.execution import Decision, Question
+from pipelines.execution import Assent, Decision, Question
 
 _SPARE: Final = 1_000
 
@@ -18,11 +18,14 @@ Verdict = asyncio.Future[Decision | None]
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """One question. `recording` is the decision that is on its way to the journal; further ones come too late."""
+    """One question. `recording` is the decision that is on its way to the journal; further ones come too late.
+    `assents` are on record; whoever adds one has `turn`."""
 
     question: Question
     callers: set[Verdict] = field(default_factory=set[Verdict])
     recording: Decision | None = None
+    assents: tuple[Assent, ...] = ()
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def tell(self, decision: Decision | None) -> None:
         """Lets the callers go."""
@@ -45,8 +48,8 @@ class PendingQuestions:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def __iter__(self) -> Iterator[Question]:
-        return (waiting.question for waiting in self._by_id.values())
+    def __iter__(self) -> Iterator[Waiting]:
+        return iter(self._by_id.values())
 
     def get(self, question_id: str) -> Waiting | None:
         """The question, if it waits."""
@@ -56,14 +59,16 @@ class PendingQuestions:
         """Its decision, if that is not long ago."""
         return self._decided.get(question_id)
 
-    def enter(self, question: Question, caller: Verdict) -> Waiting:
-        """`caller` waits for this question, perhaps after another incarnation of its step."""
+    def enter(self, question: Question, caller: Verdict, assents: tuple[Assent, ...] = ()) -> Waiting:
+        """`caller` waits for this question, perhaps after another incarnation of its step; it knows of `assents`."""
         waiting = self._by_id.get(question.id)
         if waiting is None:
             waiting = self._by_id[question.id] = Waiting(question)
             if question.expires_at is not None:
                 heapq.heappush(self._due, (question.expires_at, question.id))
                 self._sweep()
+        if len(assents) > len(waiting.assents):
+            waiting.assents = assents
         waiting.callers.add(caller)
         return waiting
 

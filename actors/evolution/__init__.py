@@ -6,11 +6,13 @@ from actors.evolution.errors import (
     EvolutionError,
     EvolutionNotStartedError,
     EvolutionStillRunningError,
+    EvolutionSwitchedOffError,
     InvalidOrderError,
     LedgerError,
     NoSuchEvolutionError,
     TooManyEvolutionsError,
 )
+from actors.evolution.ledger import read as read_ledger
 from actors.evolution.messages import (
     OFFLINE_ROUTES,
     AwaitEvolution,
@@ -18,6 +20,7 @@ from actors.evolution.messages import (
     Cull,
     Evaluate,
     EvolutionState,
+    EvolutionsUnder,
     Evolve,
     GetEvolution,
     ListEvolutions,
@@ -39,6 +42,8 @@ __all__ = [
     "EvolutionNotStartedError",
     "EvolutionState",
     "EvolutionStillRunningError",
+    "EvolutionSwitchedOffError",
+    "EvolutionsUnder",
     "Evolve",
     "GetEvolution",
     "InvalidOrderError",
@@ -52,5 +57,6 @@ __all__ = [
     "breeding_chamber_spec",
     "chamber_name",
     "organisms_name",
+    "read_ledger",
     "tree_name",
 ]

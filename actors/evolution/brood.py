@@ -43,6 +43,7 @@ class Brood:
                 "provider_routes": self._order.provider_routes,
                 "workspace": self._workspace,
                 "run_timeout_s": self._run_timeout_s,
+                "tenant": self._order.tenant,
             },
             restart="temporary",
         )

@@ -8,6 +8,7 @@ at a time and sixteen give the same ledger.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from actors.evolution.messages import (
     Unsampled,
 )
 from actors.evolution.progress import Progress, advanced, best_text, ended, habits_of, opening, replayed, state_of
-from actors.kernel import Actor, ActorRef, Down, KernelError
+from actors.kernel import Actor, ActorDeadError, ActorRef, Down, KernelError
+from actors.killswitch import KillView, Subscribe, SwitchChanged
 from pipelines.genetics import (
     Materials,
     Measurement,
@@ -57,6 +59,7 @@ class BreedingChamber(Actor):
 
     `organisms` is the DynamicSupervisor for its organisms; `max_parallel` bounds how many run at a time. Each
     generation is synced to the ledger before the next begins, so a restart repeats at most one, with the same runs.
+    A kill switch against the order (node, tenant, evolution, pipeline) ends it as stopped, its runs in flight with it.
     What stops runs in general (no dispatcher, no room) is tried again and then fails the evolution: it is not
     held against a genome. A ledger that cannot be written fails the evolution too. Tells "breeding" its state and
     publishes it after each generation. When it ends itself no run of its organisms is left behind; killed, it leaves
@@ -73,6 +76,7 @@ class BreedingChamber(Actor):
         providers: tuple[str, ...] = ("anthropic", "gemini", "offline"),
         max_parallel: int = 16,
         run_timeout_s: float = 120.0,
+        kill_view: KillView | None = None,
     ) -> None:
         super().__init__()
         self._id = evolution_id
@@ -82,10 +86,14 @@ class BreedingChamber(Actor):
         self._brood = Brood(evolution_id, order, self._workspace, organisms, run_timeout_s)
         self._providers = providers
         self._max_parallel = max_parallel
+        self._kill_view = kill_view or KillView()
         self._progress = Progress()
         self._gathering: Gathering | None = None
 
     def on_start(self) -> None:
+        self._kill_view.subscribe(self.ref)
+        with contextlib.suppress(ActorDeadError):  # restarted, it finds its subscribers in the view
+            self.kernel.ref("kill_board").tell(Subscribe(self.ref))
         self.ref.tell(_Begin())
 
     async def on_receive(self, message: Any) -> Any:
@@ -100,6 +108,8 @@ class BreedingChamber(Actor):
                 await self._dispatch_again(genome_id)
             case Down(monitor, _, reason):
                 await self._mourn(self._brood.ended(monitor), str(reason))
+            case SwitchChanged():
+                await self._stop_if_switched_off()
             case CallOff():
                 self._gathering = None
                 self._brood.call_off()
@@ -124,7 +134,15 @@ class BreedingChamber(Actor):
             self._tell_state()
             self.stop()
             return
-        await self._next_generation()
+        if not await self._stop_if_switched_off():
+            await self._next_generation()
+
+    async def _stop_if_switched_off(self) -> bool:
+        switch = self._kill_view.blocked(self._order.pipeline.name, subject=self._order.subject)
+        if switch is None or self._progress.status != "running":
+            return False
+        await self._end("stopped", str(switch))
+        return True
 
     async def _next_generation(self) -> None:
         plan = self._plan()

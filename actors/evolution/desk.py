@@ -15,6 +15,7 @@ from actors.evolution.errors import (
     EvolutionError,
     EvolutionNotStartedError,
     EvolutionStillRunningError,
+    EvolutionSwitchedOffError,
     InvalidOrderError,
     LedgerError,
     NoSuchEvolutionError,
@@ -28,6 +29,7 @@ from actors.evolution.messages import (
     CancelEvolution,
     EvolutionState,
     EvolutionStatus,
+    EvolutionsUnder,
     Evolve,
     GetEvolution,
     ListEvolutions,
@@ -49,6 +51,8 @@ from actors.kernel import (
     StartChild,
     TerminateChild,
 )
+from actors.killswitch import KillView
+from pipelines.guardrails import Subject, Switch
 from pipelines.language import LanguageError, resolve_inputs
 
 START_TIMEOUT_S = 30.0
@@ -97,12 +101,14 @@ class BreedingDesk(Actor):
         *,
         max_live: int = 8,
         supervisor: str = "evolution",
+        kill_view: KillView | None = None,
     ) -> None:
         super().__init__()
         self._shelf = Shelf(Path(state_dir) / "evolution")
         self._chamber_child_spec = chamber_child_spec
         self._max_live = max_live
         self._supervisor = supervisor
+        self._kill_view = kill_view or KillView()
         self._states: dict[str, EvolutionState] = {}
         self._waiters: dict[str, list[Reply]] = {}
         self._watched: dict[MonitorRef, str] = {}
@@ -129,6 +135,8 @@ class BreedingDesk(Actor):
                 return self._known(evolution_id)
             case ListEvolutions():
                 return tuple(self._states.values())
+            case EvolutionsUnder(switch):
+                return self._under(switch)
             case CancelEvolution(evolution_id):
                 return await self._cancel(evolution_id)
             case Down(monitor, _, reason):
@@ -148,6 +156,9 @@ class BreedingDesk(Actor):
 
     async def _evolve(self, order: Evolve) -> str:
         check_order(order)
+        switch = self._kill_view.blocked(order.pipeline.name, subject=order.subject)
+        if switch is not None:
+            raise EvolutionSwitchedOffError(f"{switch}. Fix: arm it again once the cause is gone")
         resolve_inputs(order.pipeline, order.inputs)
         live = sum(state.status not in ENDED for state in self._states.values())
         if live >= self._max_live:
@@ -216,6 +227,15 @@ class BreedingDesk(Actor):
         if state is None:
             raise NoSuchEvolutionError(evolution_id)
         return state
+
+    def _under(self, switch: Switch) -> tuple[str, ...]:
+        view = KillView({switch.key: switch})
+        live = (state for state in self._states.values() if state.status not in ENDED)
+        return tuple(
+            state.evolution_id
+            for state in live
+            if view.blocked(state.pipeline_name, subject=Subject(state.tenant, evolution=True))
+        )
 
     def _learn(self, state: EvolutionState) -> None:
         known = self._states.get(state.evolution_id)

@@ -5,6 +5,7 @@ EvolutionError                    a stable `code`
 ├── NoSuchEvolutionError          nobody knows this evolution (also a LookupError)
 ├── EvolutionStillRunningError    it did not end in the time the caller gave (also a TimeoutError)
 ├── TooManyEvolutionsError        the desk's limit of live evolutions is reached
+├── EvolutionSwitchedOffError     a kill switch forbids it
 ├── EvolutionNotStartedError      its chamber could not be started
 └── LedgerError                   a ledger cannot be read or written
 """
@@ -43,6 +44,12 @@ class TooManyEvolutionsError(EvolutionError):
     """Wait for one to end, or cancel one."""
 
     code = "too_many_evolutions"
+
+
+class EvolutionSwitchedOffError(EvolutionError):
+    """A triggered kill switch forbids it; the text says which, by whom and why."""
+
+    code = "kill_switch"
 
 
 class EvolutionNotStartedError(EvolutionError):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from actors.disk import replace_whole
 from actors.evolution.errors import LedgerError
 
 LEDGER_FILE: Final = "ledger.jsonl"
@@ -60,14 +61,8 @@ def has_ended(lines: Sequence[Line]) -> bool:
 
 def write_best(directory: Path, text: str) -> None:
     """Replaces `best.yaml` as one step; raises `LedgerError`."""
-    temporary = directory / f".{BEST_FILE}.new"
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(directory / BEST_FILE)
+        replace_whole(directory / BEST_FILE, text.encode("utf-8"))
     except OSError as error:
         raise LedgerError(f"{directory / BEST_FILE}: {error}") from error
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from actors.kernel import Shutdown
 from pipelines.genetics import Observation, Weights
+from pipelines.guardrails import Subject, Switch
 from pipelines.language import Pipeline
 
 OFFLINE_ROUTES: Final[Mapping[str, str]] = {"claude": "offline", "gemini": "offline"}
@@ -24,8 +25,9 @@ class Evolve:
 
     A request of `budget_requests` is one pipeline run. `provider_routes` force every step's provider; the default
     spends nothing. With an empty map steps go where their definitions and the node's routes say, at real cost. The same
-    order, id included, gives the same ledger when the providers answer the same. Fails with `InvalidInputsError`,
-    `InvalidOrderError`, `TooManyEvolutionsError` or `EvolutionNotStartedError`.
+    order, id included, gives the same ledger when the providers answer the same. `tenant` is the user who asked for it.
+    Fails with `InvalidInputsError`, `InvalidOrderError`, `TooManyEvolutionsError`, `EvolutionSwitchedOffError` or
+    `EvolutionNotStartedError`.
     """
 
     pipeline: Pipeline
@@ -37,6 +39,12 @@ class Evolve:
     weights: Weights = field(default_factory=Weights)
     provider_routes: Mapping[str, str] = field(default_factory=lambda: dict(OFFLINE_ROUTES))
     evolution_id: str | None = None
+    tenant: str = ""
+
+    @property
+    def subject(self) -> Subject:
+        """What kill switches know it and its runs by."""
+        return Subject(self.tenant, evolution=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,13 @@ class CancelEvolution:
 
 
 @dataclass(frozen=True, slots=True)
+class EvolutionsUnder:
+    """Asks which live evolutions this kill switch would end -> tuple[str, ...]: their ids."""
+
+    switch: Switch
+
+
+@dataclass(frozen=True, slots=True)
 class EvolutionState:
     """How far an evolution is. Told by the chamber after each generation, and an event on the kernel's bus.
 
@@ -91,6 +106,7 @@ class EvolutionState:
     founder_fitness: float | None = None
     best_yaml: str | None = None
     directory: str = ""
+    tenant: str = ""
     reason: str | None = None
 
 

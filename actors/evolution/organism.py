@@ -43,6 +43,7 @@ class Organism(Actor):
         provider_routes: Mapping[str, str],
         workspace: Path,
         run_timeout_s: float = 120.0,
+        tenant: str = "",
     ) -> None:
         super().__init__()
         self._evolution_id = evolution_id
@@ -52,6 +53,7 @@ class Organism(Actor):
         self._routes = provider_routes
         self._workspace = workspace
         self._run_timeout_s = run_timeout_s
+        self._tenant = tenant
         self._pipeline = rerouted(genome.pipeline, provider_routes)
         self._in_flight: str | None = None
 
@@ -116,6 +118,7 @@ class Organism(Actor):
             depth=1,
             origin="evolution",
             provider_routes=self._routes,
+            tenant=self._tenant,
         )
 
     def _cancel(self, run_id: str) -> None:

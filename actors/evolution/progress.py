@@ -62,6 +62,7 @@ def opening(evolution_id: str, order: Evolve) -> Line:
         "seed": order.seed,
         "weights": asdict(order.weights),
         "provider_routes": dict(order.provider_routes),
+        "tenant": order.tenant,
     }
 
 
@@ -154,6 +155,7 @@ def state_of(evolution_id: str, order: Evolve, progress: Progress, directory: st
         founder_fitness=progress.founder_fitness,
         best_yaml=best_text(best[0], order) if best else None,
         directory=directory,
+        tenant=order.tenant,
         reason=progress.reason,
     )
 
@@ -180,6 +182,7 @@ def _order(first: Mapping[str, Any]) -> Evolve:
         weights=Weights(**first["weights"]),
         provider_routes=first["provider_routes"],
         evolution_id=first["evolution_id"],
+        tenant=first.get("tenant", ""),
     )
 
 

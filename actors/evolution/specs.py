@@ -9,6 +9,7 @@ from actors.evolution.chamber import BreedingChamber
 from actors.evolution.messages import Evolve
 from actors.evolution.names import chamber_name, organisms_name, tree_name
 from actors.kernel import ActorRef, ChildSpec
+from actors.killswitch import KillView
 
 
 def breeding_chamber_spec(
@@ -20,6 +21,7 @@ def breeding_chamber_spec(
     providers: tuple[str, ...] = ("anthropic", "gemini", "offline"),
     max_parallel: int = 16,
     run_timeout_s: float = 120.0,
+    kill_view: KillView | None = None,
 ) -> ChildSpec:
     """The chamber as a child: transient, and significant, so that its normal end ends the supervisor around it.
 
@@ -30,7 +32,12 @@ def breeding_chamber_spec(
         id="chamber",
         actor_class=BreedingChamber,
         args=(evolution_id, order, directory, organisms),
-        kwargs={"providers": providers, "max_parallel": max_parallel, "run_timeout_s": run_timeout_s},
+        kwargs={
+            "providers": providers,
+            "max_parallel": max_parallel,
+            "run_timeout_s": run_timeout_s,
+            "kill_view": kill_view,
+        },
         name=chamber_name(evolution_id),
         restart="transient",
         significant=True,

@@ -43,6 +43,21 @@ def write_all(connection: sqlite3.Connection, batch: Sequence[Ready]) -> list[An
     return answers
 
 
+def write_alone(connection: sqlite3.Connection, batch: Sequence[Ready]) -> list[Answer] | None:
+    """Writes what goes into one statement, which is a transaction by itself: no other is open. None, and nothing was
+    written, for everything else: `write_all` has to see to it. `sqlite3.Error` means the store failed."""
+    kind = _kind(batch[0]) if len(batch) in SIZES else None
+    if kind is None or kind is CloseRun:
+        return None
+    chunk = [each for each in batch if isinstance(each, Prepared) and type(each.write) is kind and each.large is None]
+    if len(chunk) < len(batch):
+        return None
+    try:
+        return _record_steps(connection, chunk) if kind is RecordStep else _open_runs(connection, chunk)
+    except sqlite3.IntegrityError:
+        return None
+
+
 def _kind(ready: Ready) -> type[OpenRun | RecordStep | CloseRun] | None:
     return None if isinstance(ready, JournalError) else type(ready.write)
 

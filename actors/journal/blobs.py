@@ -7,15 +7,14 @@ without the other after a crash, and nothing has to be swept up.
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
-from typing import Any, Final, cast
+from typing import Final
 
 from pydantic import JsonValue
 
 from actors.journal.errors import ResultLostError, lost
 from actors.journal.large import Large, Stored
-from actors.journal.lost import LostResult
+from actors.journal.lost import whole_or_lost
 
 _PIECE: Final = 1 << 20
 
@@ -30,11 +29,7 @@ def keep(connection: sqlite3.Connection, large: Large) -> None:
 
 def value(connection: sqlite3.Connection, stored: Stored, summary: str, what: str) -> JsonValue:
     """The value, or a `LostResult` in its place. `summary` is what its row holds, `what` names it in the error."""
-    try:
-        return json.loads(_body(connection, stored, what))
-    except ResultLostError as error:
-        known = cast("dict[str, Any]", json.loads(summary) or {})
-        return LostResult(error, known.get("fields") or {}, known.get("large") or ())
+    return whole_or_lost(lambda: _body(connection, stored, what), summary)
 
 
 def part(connection: sqlite3.Connection, stored: Stored, at: int, length: int, what: str) -> bytes:

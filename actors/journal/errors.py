@@ -7,6 +7,7 @@
     ├── UnknownRunError          a step or an end for a run that was never opened
     ├── NotJsonError             a value that JSON cannot carry
     ├── ResultLostError          a large value that was kept cannot be read back
+    ├── RunChangedError          a run is not any more what was to be taken over of it
     └── IdempotencyConflictError one idempotency key, two different requests
 
 A record whose write ended in one of these is not recorded and was never acknowledged.
@@ -71,6 +72,12 @@ class ResultLostError(JournalError):
     code = "result_lost"
 
 
+class RunChangedError(JournalError):
+    """A run does not have any more what was decided about; look at it and decide again."""
+
+    code = "run_changed"
+
+
 class IdempotencyConflictError(JournalError):
     """The idempotency key belongs to a run with another definition or other inputs."""
 
@@ -87,6 +94,18 @@ def lost(what: str, sha256: str, size_bytes: int, why: str) -> ResultLostError:
     return ResultLostError(
         f"{what} ({size_bytes} bytes, sha256 {sha256[:12]}) {why}",
         fix="restore the journal from a backup, or submit the run again",
+    )
+
+
+def damaged(what: str, sha256: str, size_bytes: int) -> ResultLostError:
+    """The refusal of a large value whose hash is not its own any more."""
+    return lost(what, sha256, size_bytes, "does not hold what was written")
+
+
+def changed_meanwhile(run_id: str) -> RunChangedError:
+    """The refusal to act on a run that is not any more what it was a moment ago."""
+    return RunChangedError(
+        f"run {run_id!r} has changed meanwhile", fix="look at it with `evopipe history` and ask again"
     )
 
 

@@ -18,15 +18,18 @@ from typing import Any
 
 from actors.journal.errors import JournalBusyError, JournalError, JournalUnavailableError
 from actors.journal.memory import MemoryStore
+from actors.journal.operations import OPERATIONS, Operation, Vacuum
 from actors.journal.records import WRITES, Write
 from actors.journal.store import JournalPlace, JournalStore
 from actors.journal.writer import Batch, Read, StoreWriter, answer
 from actors.kernel import Actor, ActorRef, CallTimeout, Reply
 
+VACUUM_TIMEOUT_S = 600.0
+
 
 class Journal(Actor):
     """Answers `OpenRun`, `RecordStep`, `CloseRun`, `LoadRun`, `ReadText`, `UnfinishedRuns`,
-    `ListRuns`.
+    `ListRuns`, `FindRun`, and the messages of `operations`.
 
     A store that blocks gets a thread (`StoreWriter`); one that does not is written in the handler itself.
     `max_waiting` bounds the records that wait for a commit, `max_batch` those of one transaction;
@@ -51,7 +54,7 @@ class Journal(Actor):
         self._commit_timeout_s = commit_timeout_s
         self._store: JournalStore | None = None
         self._writer: ActorRef[StoreWriter] | None = None
-        self._waiting: deque[tuple[Write | Read, Reply]] = deque()
+        self._waiting: deque[tuple[Write | Read | Operation, Reply]] = deque()
         self._draining: asyncio.Task[Any] | None = None
 
     def on_start(self) -> Any:
@@ -73,7 +76,7 @@ class Journal(Actor):
         self.unlink(writer)
         await writer.stop()
 
-    def on_receive(self, message: Write | Read) -> Any:
+    def on_receive(self, message: Write | Read | Operation) -> Any:
         store = self._store
         if store is None:
             self._enqueue(message)
@@ -86,12 +89,14 @@ class Journal(Actor):
             if isinstance(reply, JournalError):
                 raise reply
             return reply
+        if isinstance(message, OPERATIONS):
+            return store.operate(message, self.kernel.clock.wall())
         return answer(store, message)
 
     async def _start_writer(self) -> None:
         self._writer = await self.kernel.spawn(StoreWriter, self._place, link_to=self.ref, parent=self.ref)
 
-    def _enqueue(self, message: Write | Read) -> None:
+    def _enqueue(self, message: Write | Read | Operation) -> None:
         reply = self.later()
         if len(self._waiting) >= self._max_waiting:
             reply.fail(
@@ -115,10 +120,13 @@ class Journal(Actor):
                 else:
                     reply.set(answered)
 
-    async def _commit(self, items: tuple[Write | Read, ...]) -> list[Any]:
+    async def _commit(self, items: tuple[Write | Read | Operation, ...]) -> list[Any]:
         assert self._writer is not None
         try:
-            return await self._writer.call(Batch(items, self.kernel.clock.wall()), timeout_s=self._commit_timeout_s)
+            patience_s = self._commit_timeout_s
+            if any(isinstance(item, Vacuum) for item in items):
+                patience_s = max(patience_s, VACUUM_TIMEOUT_S)
+            return await self._writer.call(Batch(items, self.kernel.clock.wall()), timeout_s=patience_s)
         except CallTimeout:
             unknown = JournalUnavailableError(
                 f"the disk did not confirm the record within {self._commit_timeout_s:g} s; it may or may not "

@@ -6,12 +6,24 @@ nothing that looks at them should have to know of it; every way to its content b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
 from actors.journal.errors import ResultLostError
+
+
+def whole_or_lost(read: Callable[[], bytes], summary: str) -> JsonValue:
+    """The value whose JSON `read` gives, or a `LostResult` when that raises `ResultLostError`. `summary` is what the
+    value's row holds."""
+    try:
+        return json.loads(read())
+    except ResultLostError as error:
+        known = cast("dict[str, Any]", json.loads(summary) or {})
+        return LostResult(error, known.get("fields") or {}, known.get("large") or ())
+
 
 # Keeps C code that looks at a dict's size alone (json's encoder) from taking it for an empty one.
 _NOT_EMPTY: Final = "\0lost"

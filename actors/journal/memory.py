@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import assert_never
+from typing import Any, assert_never
 
 from pydantic import JsonValue
 
-from actors.journal.errors import JournalError, conflict, unknown_run
+from actors.journal.blanking import blanked_meta, blanked_result
+from actors.journal.errors import JournalError, changed_meanwhile, conflict, unknown_run
 from actors.journal.json_text import as_json
+from actors.journal.operations import (
+    FORMER,
+    BlankRuns,
+    ForgetRuns,
+    Operation,
+    ReopenRun,
+    TakeOverRun,
+    Vacuum,
+    Vacuumed,
+)
 from actors.journal.records import (
     FINAL_STATUSES,
     RUNNING,
@@ -114,6 +125,24 @@ class MemoryStore:
             case _:
                 assert_never(write)
 
+    def operate(self, operation: Operation, at: float) -> Any:
+        match operation:
+            case TakeOverRun():
+                return self._take_over(operation, at)
+            case ReopenRun():
+                return self._reopen(operation)
+            case ForgetRuns():
+                found = self._ended_before(operation.before, operation.limit)
+                for run in found:
+                    self._forget(run.opened.run_id)
+                return len(found)
+            case BlankRuns():
+                return self._blank(operation)
+            case Vacuum():
+                return Vacuumed(0, 0)
+            case _:
+                assert_never(operation)
+
     def load(self, run_id: str, *, whole: bool = True, under: str = "") -> RunRecord | None:
         """Nothing is kept apart here, so everything is always whole."""
         run = self._runs.get(run_id)
@@ -128,6 +157,9 @@ class MemoryStore:
 
     def unfinished(self) -> tuple[RunRecord, ...]:
         return tuple(run.record() for run in self._runs.values() if run.status not in FINAL_STATUSES)
+
+    def run_of_key(self, idempotency_key: str) -> str | None:
+        return self._run_of_key.get(idempotency_key)
 
     def recent(self, limit: int) -> tuple[RunSummary, ...]:
         return tuple(run.summary() for run in islice(reversed(self._runs.values()), max(limit, 0)))
@@ -167,8 +199,54 @@ class MemoryStore:
         if self._keep_finished is None:
             return
         while len(self._finished) > self._keep_finished:
-            run_id = next(iter(self._finished))
-            del self._finished[run_id]
-            key = self._runs.pop(run_id).opened.idempotency_key
-            if key is not None:
-                del self._run_of_key[key]
+            self._forget(next(iter(self._finished)))
+
+    def _forget(self, run_id: str) -> None:
+        del self._finished[run_id]
+        key = self._runs.pop(run_id).opened.idempotency_key
+        if key is not None:
+            del self._run_of_key[key]
+
+    # ---- operations ----------------------------------------------------------------------------------------
+
+    def _take_over(self, order: TakeOverRun, at: float) -> tuple[str, bool]:
+        source = self._runs.get(order.source)
+        wanted = set(order.steps)
+        found = [] if source is None else [step for key, step in source.steps.items() if key in wanted]
+        if order.run.run_id not in self._runs and len(found) != len(wanted):
+            raise changed_meanwhile(order.source)
+        run_id, created = self._open_run(order.run, at)
+        if created:
+            self._runs[run_id].steps.update({step.step: replace(step, run_id=run_id) for step in found})
+        return run_id, created
+
+    def _reopen(self, order: ReopenRun) -> bool:
+        run = self._runs.get(order.run_id)
+        if run is None or run.status != "failed" or "blanked_at" in run.opened.meta:
+            return False
+        self._finished.pop(order.run_id, None)
+        run.opened = replace(
+            run.opened, definition=order.definition, definition_hash=order.definition_hash, meta=order.meta
+        )
+        run.status, run.outcome, run.closed_at = RUNNING, None, None
+        dropped = set(order.drop)
+        moved = {key: f"{FORMER}[{order.round}]/{key}" if key in dropped else key for key in run.steps}
+        run.steps = {moved[key]: replace(step, step=moved[key]) for key, step in run.steps.items()}
+        return True
+
+    def _ended_before(self, before: float, limit: int, *, with_content: bool = False) -> list[_Run]:
+        ended = [
+            run
+            for run in (self._runs[run_id] for run_id in self._finished)
+            if (run.closed_at or 0.0) < before and not (with_content and "blanked_at" in run.opened.meta)
+        ]
+        return sorted(ended, key=lambda run: run.closed_at or 0.0)[:limit]
+
+    def _blank(self, order: BlankRuns) -> int:
+        found = self._ended_before(order.before, order.limit, with_content=True)
+        for run in found:
+            meta = blanked_meta(run.opened.meta, order.at)
+            run.opened = replace(run.opened, definition="", inputs={}, meta=meta)
+            run.outcome = blanked_result(run.outcome)
+            run.steps = {key: replace(step, result=blanked_result(step.result)) for key, step in run.steps.items()}
+        return len(found)

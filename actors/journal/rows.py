@@ -131,6 +131,12 @@ def runs(
     )
 
 
+def run_of_key(connection: sqlite3.Connection, idempotency_key: str) -> str | None:
+    """The id of the run that has it."""
+    found = connection.execute("SELECT run_id FROM runs WHERE idempotency_key = ?", (idempotency_key,)).fetchone()
+    return None if found is None else str(found[0])
+
+
 def summaries(connection: sqlite3.Connection, limit: int) -> tuple[RunSummary, ...]:
     """The last `limit` runs, newest first."""
     found = connection.execute(

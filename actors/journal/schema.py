@@ -74,6 +74,18 @@ MIGRATIONS: tuple[str, ...] = (
             AND NOT EXISTS (SELECT 1 FROM runs WHERE blob = OLD.blob);
     END;
     """,
+    # Retention: finds the oldest finished runs, and those of them that still have their content, without a scan.
+    """
+    ALTER TABLE runs ADD COLUMN blanked_at REAL;
+    CREATE INDEX finished_runs ON runs (closed_at) WHERE finished = 1;
+    CREATE INDEX runs_with_content ON runs (closed_at) WHERE finished = 1 AND blanked_at IS NULL;
+    CREATE TRIGGER blob_of_a_blanked_step AFTER UPDATE OF blob ON steps
+        WHEN OLD.blob IS NOT NULL AND OLD.blob IS NOT NEW.blob BEGIN
+        DELETE FROM blobs WHERE sha256 = OLD.blob
+            AND NOT EXISTS (SELECT 1 FROM steps WHERE blob = OLD.blob)
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE blob = OLD.blob);
+    END;
+    """,
 )
 
 HIGHEST_PLAUSIBLE = 100_000  # beyond it no newer evopipe wrote the number, but damage did

@@ -1,8 +1,8 @@
 """The journal in one SQLite file: the embedded default.
 
 WAL lets readers (backups, a curious `sqlite3` shell) look while the node writes. `synchronous="normal"`, the
-default, survives any crash of the node, `kill -9` included; a power cut may lose the last commits (never
-corrupt the file). `"full"` waits for the disk at every commit and survives the power cut too.
+default (docs/adr/0012), survives any crash of the node, `kill -9` included; a power cut may lose the last commits
+(never corrupt the file). `"full"` waits for the disk at every commit and survives the power cut too.
 The file is 0600, a directory made for it 0700; SQLite gives the -wal and -shm files the same mode.
 """
 
@@ -17,13 +17,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, assert_never
 
-from actors.journal import rows
-from actors.journal.batches import write_all
-from actors.journal.errors import JournalError, JournalUnavailableError
+from actors.journal import rows, upkeep
+from actors.journal.batches import write_all, write_alone
+from actors.journal.errors import JournalBusyError, JournalError, JournalUnavailableError
 from actors.journal.failures import explain
 from actors.journal.large import LARGE_BYTES
+from actors.journal.operations import BlankRuns, ForgetRuns, Operation, ReopenRun, TakeOverRun, Vacuum, Vacuumed
 from actors.journal.records import KeptText, RunRecord, RunSummary, Write, WriteReply
 from actors.journal.schema import migrate
 from actors.journal.soundness import look_over
@@ -74,13 +75,31 @@ class SqliteStore:
         prepared = [rows.prepared(write, at, self._place.large_bytes) for write in writes]
         try:
             connection = self._opened()
-            connection.execute("BEGIN IMMEDIATE")
-            replies = write_all(connection, prepared)
-            connection.execute("COMMIT")
+            replies = write_alone(connection, prepared)
+            if replies is None:
+                connection.execute("BEGIN IMMEDIATE")
+                replies = write_all(connection, prepared)
+                connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._recover(error)
             raise explain(error, self._path) from error
         return replies
+
+    def operate(self, operation: Operation, at: float) -> Any:
+        try:
+            connection = self._opened()
+            if isinstance(operation, Vacuum):
+                return _vacuum(connection, operation.most_bytes)
+            connection.execute("BEGIN IMMEDIATE")
+            reply = _operate(connection, operation, at)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._recover(error)
+            raise explain(error, self._path) from error
+        except BaseException:
+            self._abandon()
+            raise
+        return reply
 
     def load(self, run_id: str, *, whole: bool = True, under: str = "") -> RunRecord | None:
         found = self._read(lambda connection: rows.runs(connection, "run_id = ?", (run_id,), whole=whole, under=under))
@@ -91,6 +110,9 @@ class SqliteStore:
 
     def unfinished(self) -> tuple[RunRecord, ...]:
         return self._read(lambda connection: rows.runs(connection, "finished = 0", (), whole=False))
+
+    def run_of_key(self, idempotency_key: str) -> str | None:
+        return self._read(lambda connection: rows.run_of_key(connection, idempotency_key))
 
     def recent(self, limit: int) -> tuple[RunSummary, ...]:
         return self._read(lambda connection: rows.summaries(connection, max(limit, 0)))
@@ -141,6 +163,39 @@ class SqliteStore:
             # Closing rolls an open transaction back; a failure to close adds nothing to the first one.
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
+
+
+def _operate(connection: sqlite3.Connection, operation: Operation, at: float) -> Any:
+    match operation:
+        case TakeOverRun():
+            return upkeep.take_over(connection, operation, at)
+        case ReopenRun():
+            return upkeep.reopen(connection, operation)
+        case ForgetRuns():
+            return upkeep.forget(connection, operation)
+        case BlankRuns():
+            return upkeep.blank(connection, operation)
+        case Vacuum():
+            raise TypeError("a vacuum has no transaction")
+        case _:
+            assert_never(operation)
+
+
+def _vacuum(connection: sqlite3.Connection, most_bytes: int | None) -> Vacuumed:
+    before = _size(connection)
+    if most_bytes is not None and before > most_bytes:
+        raise JournalBusyError(
+            f"the journal has {before} bytes, and a running node gives no room back above {most_bytes}: nothing could "
+            "be recorded for as long as that takes",
+            fix="stop the node (`evopipe down`), then `evopipe vacuum`",
+        )
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return Vacuumed(before, _size(connection))
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    return connection.execute("PRAGMA page_count").fetchone()[0] * connection.execute("PRAGMA page_size").fetchone()[0]
 
 
 def _connect(place: SqliteFile) -> sqlite3.Connection:

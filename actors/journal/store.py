@@ -7,9 +7,10 @@ To add a store: a class with `JournalStore`'s methods, a `JournalPlace` that ope
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from actors.journal.errors import JournalError
+from actors.journal.operations import Operation
 from actors.journal.records import KeptText, RunRecord, RunSummary, Write, WriteReply
 
 
@@ -17,12 +18,18 @@ class JournalStore(Protocol):
     """An open store. Used from one thread only: the thread that opened it."""
 
     def commit(self, writes: Sequence[Write], at: float) -> list[WriteReply | JournalError]:
-        """Applies the writes in order in one transaction, stamped `at` (Unix seconds); durable on return.
+        """Applies the writes in order in one transaction, stamped `at` (Unix seconds); on return they outlive the
+        node, and what else the place promises.
 
         A write that is refused on its own (unknown run, not JSON, key conflict) has its error in its place
         in the reply and leaves the others alone. When the store itself fails this raises
         `JournalUnavailableError` and none of the writes is kept.
         """
+        ...
+
+    def operate(self, operation: Operation, at: float) -> Any:
+        """Does this in a transaction of its own and gives what it replies; raises `JournalError`, and then nothing of
+        it was done."""
         ...
 
     def load(self, run_id: str, *, whole: bool = True, under: str = "") -> RunRecord | None:
@@ -37,6 +44,10 @@ class JournalStore(Protocol):
 
     def unfinished(self) -> tuple[RunRecord, ...]:
         """Every run whose status is not final, oldest first, large values left out."""
+        ...
+
+    def run_of_key(self, idempotency_key: str) -> str | None:
+        """The id of the run that has this idempotency key, or None."""
         ...
 
     def recent(self, limit: int) -> tuple[RunSummary, ...]:

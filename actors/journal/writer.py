@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from actors.journal.errors import JournalError
-from actors.journal.records import CloseRun, OpenRun, RecordStep, Write
+from actors.journal.operations import OPERATIONS, Operation
+from actors.journal.records import WRITES, Write
 from actors.journal.store import JournalPlace, JournalStore
 from actors.kernel import BlockingActor
 
@@ -47,14 +48,21 @@ class ListRuns:
     limit: int = 100
 
 
-Read = LoadRun | ReadText | UnfinishedRuns | ListRuns
+@dataclass(frozen=True, slots=True)
+class FindRun:
+    """Replies the id of the run that has this idempotency key; None: no run has it."""
+
+    idempotency_key: str
+
+
+Read = LoadRun | ReadText | UnfinishedRuns | ListRuns | FindRun
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Writes for one transaction and the reads that follow it; `at` is Unix time in seconds."""
+    """Writes for one transaction, and the operations and reads that follow it; `at` is Unix time in seconds."""
 
-    items: tuple[Write | Read, ...]
+    items: tuple[Write | Read | Operation, ...]
     at: float
 
 
@@ -88,18 +96,19 @@ class StoreWriter(BlockingActor):
 
 def apply(store: JournalStore, batch: Batch) -> list[Any]:
     """Commits the batch's writes together, then answers its reads: they see everything queued before them."""
-    writes: list[Write] = [item for item in batch.items if isinstance(item, OpenRun | RecordStep | CloseRun)]
+    writes: list[Write] = [item for item in batch.items if isinstance(item, WRITES)]
     replies: list[Any] = []
     try:
         written = iter(store.commit(writes, batch.at) if writes else ())
     except JournalError as failed:
         written = iter([failed] * len(writes))
     for item in batch.items:
-        if isinstance(item, OpenRun | RecordStep | CloseRun):
+        if isinstance(item, WRITES):
             replies.append(next(written))
         else:
             try:
-                replies.append(answer(store, item))
+                operation = isinstance(item, OPERATIONS)
+                replies.append(store.operate(item, batch.at) if operation else answer(store, item))
             except JournalError as failed:
                 replies.append(failed)
     return replies
@@ -116,5 +125,7 @@ def answer(store: JournalStore, read: Read) -> Any:
             return store.unfinished()
         case ListRuns():
             return store.recent(read.limit)
+        case FindRun():
+            return store.run_of_key(read.idempotency_key)
         case _:
             assert_never(read)

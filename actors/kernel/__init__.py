@@ -44,6 +44,7 @@ from actors.kernel.errors import (
     StartError,
 )
 from actors.kernel.events import (
+    EVERY_LIFE,
     ActorAbandoned,
     ActorExited,
     ActorStarted,
@@ -78,6 +79,7 @@ from actors.kernel.tracing import MOST_KEPT, TracedMessage
 from actors.kernel.watchdog import LoopWatchdog
 
 __all__ = [
+    "EVERY_LIFE",
     "IGNORE",
     "MOST_KEPT",
     "Activity",

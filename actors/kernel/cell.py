@@ -109,13 +109,13 @@ class Cell:
         self.task: asyncio.Task[None] | None = None
         self.terminator: asyncio.Task[None] | None = None
         self.waiting_on: Cell | None = None
-        self.links: set[Cell] | None = None
+        self.links: dict[Cell, None] | None = None
         self.watched_by: dict[MonitorRef, Cell] | None = None
         self.watching: set[MonitorRef] | None = None
         self.timers: set[Timer] | None = None
         self.idle: IdleTimer | Dormancy | None = None
-        self.owned: set[asyncio.Task[Any]] | None = None
-        self.pending: set[ReplyTo] | None = None
+        self.owned: dict[asyncio.Task[Any], None] | None = None  # in order, as the two beside it
+        self.pending: dict[ReplyTo, None] | None = None
         self.stop_waiters: list[ReplyTo] | None = None
         self.room_waiters: deque[asyncio.Future[None]] | None = None
         self.ref: ActorRef[Any] = kernel.new_ref(self)

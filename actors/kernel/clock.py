@@ -41,9 +41,9 @@ class LoopClock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-
-    def now(self) -> float:
-        return self._loop.time()
+        # Bound, not called through: it is asked several times a step. Other loops than asyncio's own may only tell when
+        # their turn began, in whole milliseconds.
+        self.now = loop.time if isinstance(loop, asyncio.BaseEventLoop) else time.monotonic
 
     def wall(self) -> float:
         return time.time()

@@ -58,17 +58,17 @@ class CrashDesk:
 
     def note(self, cell: Cell, during: str, item: Any = None) -> None:
         """`cell` is about to end abnormally, by `item` where it was a message. The first note of an exit holds."""
-        if cell.reason is None and self._kernel.events.has_subscribers:
+        if cell.reason is None and self._heard:
             self._notes[cell] = Note(during, shape_of(item))
 
     def note_ending(self, cell: Cell, during: str) -> None:
         """Something failed while `cell` was ending, and becomes its reason."""
-        if self._kernel.events.has_subscribers:
+        if self._heard:
             self._notes[cell] = Note(during, None, None if cell.reason is None else said(cell.reason))
 
     def fell(self, cell: Cell, sender: Cell, reason: ExitReason) -> None:
         """The signal of a link is about to end `cell`."""
-        if not is_abnormal(reason) or not self._kernel.events.has_subscribers:
+        if not is_abnormal(reason) or not self._heard:
             return
         fall = self._falls.get(sender)
         if fall is None:
@@ -87,12 +87,17 @@ class CrashDesk:
             if fall.reason == reason:
                 _count(fall, cell)
                 return
-        if not self._kernel.events.has_subscribers:
+        if not self._heard:
             return
         if cell.links:
             own = self._falls[cell] = _Fall(str(cell), reason, [cell])
             self._open.append(own)
         self._publish(cell, reason, note)
+
+    @property
+    def _heard(self) -> bool:
+        hears = self._kernel.events.hears
+        return hears(CrashReported) or hears(FateShared) or hears(ActorKilled)
 
     @property
     def pending(self) -> int:

@@ -99,26 +99,35 @@ class LoopBlocked:
 
 Subscriber = Callable[[Any], object]
 
+EVERY_LIFE = (ActorStarted, ActorExited)
+"""The two events of each actor's life: thousands a second, for those who want to know of each actor."""
+
 
 class EventBus:
-    """Delivers every published event to every subscriber, in order of subscription."""
+    """Delivers every published event to those who subscribed to its kind, in order of subscription."""
 
     def __init__(self) -> None:
-        self._subscribers: tuple[Subscriber, ...] = ()
+        self._subscribers: tuple[tuple[Subscriber, tuple[type, ...], tuple[type, ...]], ...] = ()
+        # By the class of the event: a thousand steps a second publish several thousand events, and most subscribers
+        # want none of them.
+        self._hearing: dict[type, tuple[Subscriber, ...]] = {}
         self._reported: set[tuple[int, type[BaseException]]] = set()
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Adds `subscriber`; the returned function takes it off again and may be called twice."""
-        self._subscribers = (*self._subscribers, subscriber)
+    def subscribe(self, subscriber: Subscriber, *kinds: type, but: tuple[type, ...] = ()) -> Callable[[], None]:
+        """Adds `subscriber` for events of these classes (and classes derived from them), or for all events when none
+        is named, those of `but` left out; the returned function takes it off again and may be called twice."""
+        self._subscribers = (*self._subscribers, (subscriber, kinds or (object,), but))
+        self._hearing = {}
 
         def unsubscribe() -> None:
-            self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
+            self._subscribers = tuple(each for each in self._subscribers if each[0] is not subscriber)
+            self._hearing = {}
 
         return unsubscribe
 
     def publish(self, event: object) -> None:
-        """Hands `event` to every subscriber now."""
-        for subscriber in self._subscribers:
+        """Hands `event` to those who hear its kind, now."""
+        for subscriber in self._heard_by(event.__class__):
             try:
                 subscriber(event)
             except BaseException as error:  # noqa: BLE001 - a listener's bug must not become the speaker's crash
@@ -127,7 +136,15 @@ class EventBus:
                     self._reported.add(key)
                     _log.exception("a subscriber of lifecycle events failed on %s", type(event).__name__)
 
-    @property
-    def has_subscribers(self) -> bool:
-        """Lets hot paths skip building an event that nobody would see."""
-        return bool(self._subscribers)
+    def hears(self, kind: type) -> bool:
+        """Lets hot paths skip building an event of a kind that nobody would see."""
+        return bool(self._heard_by(kind))
+
+    def _heard_by(self, kind: type) -> tuple[Subscriber, ...]:
+        found = self._hearing.get(kind)
+        if found is None:
+            found = tuple(
+                each for each, kinds, but in self._subscribers if issubclass(kind, kinds) and not issubclass(kind, but)
+            )
+            self._hearing[kind] = found
+        return found

@@ -179,7 +179,7 @@ class Kernel:
         cell.starter = None
         cell.status = "running"
         cell.started_at = self.clock.now()
-        if self.events.has_subscribers:
+        if self.events.hears(ActorStarted):
             self.events.publish(ActorStarted(cell.ref))
         if cell.mailbox_length() and not cell.scheduled:
             cell.scheduled = True
@@ -272,7 +272,7 @@ class Kernel:
         *,
         handler: bool,
         inner: Coroutine[Any, Any, Any] | None = None,
-        owned: set[asyncio.Task[Any]] | None = None,
+        owned: dict[asyncio.Task[Any], None] | None = None,
     ) -> asyncio.Task[Any]:
         """Runs `work` as a task of `cell`. The kernel keeps it alive and knows whose it is.
 
@@ -355,12 +355,12 @@ class Kernel:
 def _task_over(
     tasks: set[asyncio.Task[Any]],
     inner: Coroutine[Any, Any, Any] | None,
-    owned: set[asyncio.Task[Any]] | None,
+    owned: dict[asyncio.Task[Any], None] | None,
     task: asyncio.Task[Any],
 ) -> None:
     tasks.discard(task)
     if owned is not None:
-        owned.discard(task)
+        owned.pop(task, None)
     if inner is not None:
         inner.close()
 

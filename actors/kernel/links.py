@@ -35,19 +35,20 @@ def link(one: Cell, other: Cell) -> None:
     if other.status == "dead":
         signal_exit(one, other, NoProcess())
         return
-    one.links = one.links or set()
-    other.links = other.links or set()
-    one.links.add(other)
-    other.links.add(one)
+    one.links = one.links or {}
+    other.links = other.links or {}
+    one.links[other] = None
+    other.links[one] = None
 
 
 def unlink(one: Cell, other: Cell) -> None:
     """Unties both sides; a signal already queued as a message is withdrawn too."""
+    tied = one.links is not None and other in one.links
     if one.links is not None:
-        one.links.discard(other)
+        one.links.pop(other, None)
     if other.links is not None:
-        other.links.discard(one)
-    if one.system:
+        other.links.pop(one, None)
+    if one.system and not tied:  # as long as they are tied none has been sent
         kept = [m for m in one.system if not (isinstance(m, Exit) and m.sender is other.ref)]
         one.system.clear()
         one.system.extend(kept)
@@ -73,11 +74,11 @@ def monitor(watcher: Cell, target: Cell) -> MonitorRef:
 def demonitor(watcher: Cell, ref: MonitorRef, *, flush: bool) -> None:
     """Ends a monitor; with `flush` a `Down` that is already queued goes too."""
     target: Cell = ref.target
-    if target.watched_by is not None:
-        target.watched_by.pop(ref, None)
+    waits = target.watched_by is not None and target.watched_by.pop(ref, None) is not None
     if watcher.watching is not None:
         watcher.watching.discard(ref)
-    if flush and watcher.system:
+    # Only one that waits no more may have its Down queued: thousands of others' may be, and all would be looked at.
+    if flush and watcher.system and not waits:
         kept = [m for m in watcher.system if not (isinstance(m, Down) and m.monitor is ref)]
         watcher.system.clear()
         watcher.system.extend(kept)
@@ -108,8 +109,8 @@ def begin_exit(cell: Cell, reason: ExitReason, *, brutal: bool = False) -> None:
             cell.brutal = True
             cell.reason = Killed()
             if cell.terminator is not None:  # its on_stop is cut off like everything else the actor runs
-                cell.owned = cell.owned or set()
-                cell.owned.add(cell.terminator)
+                cell.owned = cell.owned or {}
+                cell.owned[cell.terminator] = None
             cell.terminator = cell.kernel.start_task(terminate(cell), cell, handler=False)
         return
     starting = cell.status == "starting"
@@ -195,7 +196,7 @@ async def _end_handler(cell: Cell) -> None:
 
 
 async def _end_owned(cell: Cell) -> None:
-    tasks = {t for t in cell.owned or () if t is not _current_task()}
+    tasks = [t for t in cell.owned or () if t is not _current_task()]
     for task in tasks:
         task.cancel()
     if tasks:
@@ -205,8 +206,9 @@ async def _end_owned(cell: Cell) -> None:
 async def _cut_off(cell: Cell) -> None:
     """A kill cannot be trapped: whoever swallows the cancellation gets it again, and is abandoned in the end."""
     for _ in range(_CANCELS_BEFORE_ABANDON):
-        running = {t for t in (*(cell.owned or ()), cell.task) if t is not None and not t.done()}
-        running.discard(_current_task())
+        current = _current_task()
+        everything = (*(cell.owned or ()), cell.task)
+        running = [t for t in everything if t is not None and t is not current and not t.done()]
         if not running:
             return
         for task in running:
@@ -256,13 +258,13 @@ def finish(cell: Cell) -> None:
     linked, cell.links = cell.links, None
     for other in linked or ():
         if other.links is not None:
-            other.links.discard(cell)
+            other.links.pop(cell, None)
         if other is not starter:
             kernel.queue_exit(other, cell, reason)
     waiters, cell.stop_waiters = cell.stop_waiters, None
     for waiter in waiters or ():
         settle(waiter, True)
-    if kernel.events.has_subscribers:
+    if kernel.events.hears(ActorExited):
         kernel.events.publish(ActorExited(cell.ref, reason))
     actor, cell.actor = cell.actor, None
     cell.waiting_on = None

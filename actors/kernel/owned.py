@@ -24,13 +24,13 @@ def own(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None, *, to
     `told`: the work is the answer to a message whose sender does not wait.
     """
     if cell.owned is None:
-        cell.owned = set()
+        cell.owned = {}
     running = _run(cell, work, reply, told, cell.item if cell.call is None else cell.call)
     task = cell.kernel.start_task(running, cell, handler=False, inner=work, owned=cell.owned)
     if cell.status == "dead":
         task.cancel()
         return task
-    cell.owned.add(task)
+    cell.owned[task] = None
     if reply is not None:
         _remember(cell, reply)
         reply.add_done_callback(lambda done: _caller_done(cell, done, task))
@@ -42,15 +42,18 @@ def take_reply(cell: Cell) -> ReplyTo | None:
     call, cell.call = cell.call, None
     if call is None:
         return None
-    _remember(cell, call.reply)
-    call.reply.add_done_callback(lambda done: forget_reply(cell, done))
-    return call.reply
+    reply: ReplyTo = call.reply
+    _remember(cell, reply)
+    # Who awaits it on the loop forgets it without that, see `ActorRef.call`.
+    if not asyncio.isfuture(reply):
+        reply.add_done_callback(lambda done: forget_reply(cell, done))
+    return reply
 
 
 def forget_reply(cell: Cell, reply: Any) -> None:
     """This reply was given, or its caller gave up. From any thread."""
     if cell.pending is not None:
-        cell.pending.discard(reply)
+        cell.pending.pop(reply, None)
 
 
 def transportable(error: BaseException) -> BaseException:
@@ -64,8 +67,8 @@ def transportable(error: BaseException) -> BaseException:
 
 def _remember(cell: Cell, reply: ReplyTo) -> None:
     if cell.pending is None:
-        cell.pending = set()
-    cell.pending.add(reply)
+        cell.pending = {}
+    cell.pending[reply] = None
 
 
 async def _run(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None, told: bool, item: Any) -> None:

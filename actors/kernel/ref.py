@@ -134,6 +134,8 @@ class ActorRef(pykka.ActorRef[A]):
         finally:
             if deadline is not None:
                 deadline.take_off(reply)
+            if cell.pending is not None:
+                cell.pending.pop(reply, None)  # a callback of the reply would cost a turn of the loop in every call
             if caller is not None:
                 caller.waiting_on = None
 

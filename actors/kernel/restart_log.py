@@ -44,7 +44,7 @@ class RestartLog:
 
     def attach(self) -> Callable[[], None]:
         """Begins to listen; the returned function ends that."""
-        return self._kernel.events.subscribe(self._note)
+        return self._kernel.events.subscribe(self._note, ChildRestarted)
 
     def of(self, label: str) -> tuple[RestartRecord, ...]:
         """The restarts that led to the actor of this name or label, oldest first."""

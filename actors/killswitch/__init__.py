@@ -3,10 +3,12 @@
 Rules (levels, latching, state format) are in `pipelines.guardrails.kill_switch`.
 """
 
+from actors.killswitch.at_work import UNWIND_S, AtWork, Work
 from actors.killswitch.board import KillBoard
 from actors.killswitch.files import STATE_FILE, TRIGGER_DIRECTORY, KillFiles
 from actors.killswitch.messages import (
     ArmSwitch,
+    ArmUnauditedError,
     BoardState,
     KillStateUnsaved,
     KillStateUnsavedError,
@@ -27,7 +29,10 @@ from actors.killswitch.view import KillView
 __all__ = [
     "STATE_FILE",
     "TRIGGER_DIRECTORY",
+    "UNWIND_S",
     "ArmSwitch",
+    "ArmUnauditedError",
+    "AtWork",
     "BoardState",
     "KillBoard",
     "KillFiles",
@@ -45,4 +50,5 @@ __all__ = [
     "Triggered",
     "UnknownTriggerFile",
     "Unsubscribe",
+    "Work",
 ]

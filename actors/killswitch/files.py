@@ -5,21 +5,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.disk import StateFileError, move_aside, read_whole, replace_whole
 from pipelines.guardrails import kill_switch
 from pipelines.guardrails.kill_switch import Key, KillStateError, Switch, Triggered
 
 STATE_FILE = "kill_switches.json"
 TRIGGER_DIRECTORY = "kill"
 MAX_STATE_BYTES = 10_000_000
-
-# A save that a crashed board left behind must not share its temporary file with the next one's.
-_saves = itertools.count(1)
+MAX_NOTE_BYTES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,14 @@ class TriggerFiles:
 
     keys: tuple[Key, ...]
     unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerNote:
+    """What a trigger file says of itself: its first line and its owner, both empty where that cannot be read."""
+
+    reason: str
+    owner: str
 
 
 class KillFiles:
@@ -47,14 +53,9 @@ class KillFiles:
     def load(self, at: float) -> dict[Key, Switch]:
         """The saved state; nothing saved yet is the empty state, a state that cannot be read the node's switch."""
         try:
-            with self.state_path.open("rb") as file:
-                text = file.read(MAX_STATE_BYTES + 1)
-            if len(text) > MAX_STATE_BYTES:
-                raise KillStateError(f"larger than {MAX_STATE_BYTES} bytes")
-            return kill_switch.parse(text)
-        except FileNotFoundError:
-            return {}
-        except (OSError, KillStateError) as error:
+            text = read_whole(self.state_path, MAX_STATE_BYTES)
+            return {} if text is None else kill_switch.parse(text)
+        except (OSError, StateFileError, KillStateError) as error:
             self._unreadable = True
             switch = kill_switch.unreadable(f"{self.state_path}: {error}", at)
             return {switch.key: switch}
@@ -65,21 +66,8 @@ class KillFiles:
         A state that could not be read is kept beside it as `kill_switches.json.unreadable`.
         """
         if self._unreadable and self.state_path.exists():
-            self.state_path.replace(self.state_path.with_suffix(".json.unreadable"))
-        temporary = self._directory / f".{STATE_FILE}.{next(_saves)}.new"
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(kill_switch.serialise(triggered))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.state_path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-        self._sync_directory()
+            move_aside(self.state_path)
+        replace_whole(self.state_path, kill_switch.serialise(triggered).encode("ascii"))
         self._unreadable = False
 
     def triggers(self) -> TriggerFiles:
@@ -99,13 +87,22 @@ class KillFiles:
                 unknown.append(name.encode(errors="backslashreplace").decode())
         return TriggerFiles(tuple(keys), tuple(unknown))
 
+    def note(self, key: Key) -> TriggerNote:
+        """What a person wrote into the trigger file, and who owns it. Never blocks: a pipe or a link is not read."""
+        try:
+            descriptor = os.open(self.trigger_file(key), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return TriggerNote("", "")
+        try:
+            facts = os.fstat(descriptor)
+            text = os.read(descriptor, MAX_NOTE_BYTES) if stat.S_ISREG(facts.st_mode) else b""
+        except OSError:
+            return TriggerNote("", "")
+        finally:
+            os.close(descriptor)
+        lines = text.decode("utf-8", "replace").split("\n", 1)
+        return TriggerNote("".join(each for each in lines[0] if each.isprintable()).strip(), f"uid {facts.st_uid}")
+
     def trigger_file(self, key: Key) -> Path:
         """The file whose presence triggers this switch."""
         return self.trigger_path / kill_switch.file_of_key(key)
-
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

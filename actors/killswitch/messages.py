@@ -1,4 +1,4 @@
-"""What the KillBoard takes, replies and sends. Levels: "node" (name ""), "pipeline", "provider"."""
+"""What the KillBoard takes, replies and sends. Levels and names are those of `pipelines.guardrails.kill_switch`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ class KillStateUnsavedError(KillSwitchError):
     """The new state could not be written, so the switch was not armed and stays triggered."""
 
     code = "kill_state_unsaved"
+
+
+class ArmUnauditedError(KillSwitchError):
+    """Arming could not be noted in the audit log, so the switch was not armed and stays triggered."""
+
+    code = "arm_unaudited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,8 @@ class Triggered:
 class ArmSwitch:
     """Makes a triggered switch ready again, once that is on the disk; replies the `Switch` it lifted.
 
-    Fails with `NotTriggeredError`, `SwitchHeldByFileError`, `SwitchRetriggeredError`, `KillStateUnsavedError` or
-    `InvalidSwitchError`, and the switch then stays as it is.
+    Fails with `NotTriggeredError`, `SwitchHeldByFileError`, `SwitchRetriggeredError`, `KillStateUnsavedError`,
+    `ArmUnauditedError` or `InvalidSwitchError`, and the switch then stays as it is.
     """
 
     level: str
@@ -80,7 +86,8 @@ class BoardState:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """From now on `ref` gets a `SwitchChanged` at each change, and one at once if a switch is in force.
+    """From now on `ref` gets a `SwitchChanged` at each change, and one at once if a switch is in force. One that the
+    view has as a listener to armings only stays that, and is told nothing now.
 
     Ends with the subscriber, or by `Unsubscribe`; survives a restart of the board.
     """

@@ -2,5 +2,14 @@
 
 from actors.memory.database import PatternDatabase
 from actors.memory.messages import PatternsSetAside, PatternsUnsaved, Recall, Remember
+from actors.memory.patterns import UnreadablePatternsError, parse_patterns
 
-__all__ = ["PatternDatabase", "PatternsSetAside", "PatternsUnsaved", "Recall", "Remember"]
+__all__ = [
+    "PatternDatabase",
+    "PatternsSetAside",
+    "PatternsUnsaved",
+    "Recall",
+    "Remember",
+    "UnreadablePatternsError",
+    "parse_patterns",
+]

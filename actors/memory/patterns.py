@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import os
 import threading
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from actors.disk import StateFileError, move_aside, read_whole, replace_whole
 from pipelines.recovery import Experience, Strategy
 
 Key = tuple[str, str, Strategy]
-
-_saves = itertools.count(1)
 
 MAX_PATTERNS: Final = 10_000
 MAX_FILE_BYTES: Final = 10_000_000
@@ -51,6 +47,15 @@ def counted(patterns: dict[Key, Experience], key: Key, fitted: bool) -> dict[Key
     return {**rest, key: Experience(seen.successes + fitted, seen.attempts + 1)}
 
 
+def parse_patterns(text: bytes) -> dict[Key, Experience]:
+    """The saved patterns. Raises `UnreadablePatternsError` for what no `save` has written."""
+    try:
+        saved = _File.model_validate_json(text)
+    except ValueError as error:
+        raise UnreadablePatternsError(str(error)) from error
+    return {(p.step_type, p.error_code, p.strategy): Experience(p.successes, p.attempts) for p in saved.patterns}
+
+
 class PatternFile:
     """The file at `path`. A write that was given up may still run on its thread: a later state is never replaced by an
     earlier one."""
@@ -63,16 +68,10 @@ class PatternFile:
     def load(self) -> dict[Key, Experience]:
         """The saved patterns; none when there is no file. Raises `UnreadablePatternsError`."""
         try:
-            with self.path.open("rb") as file:
-                text = file.read(MAX_FILE_BYTES + 1)
-            if len(text) > MAX_FILE_BYTES:
-                raise UnreadablePatternsError(f"larger than {MAX_FILE_BYTES} bytes")
-            saved = _File.model_validate_json(text)
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
+            text = read_whole(self.path, MAX_FILE_BYTES)
+        except (OSError, StateFileError) as error:
             raise UnreadablePatternsError(str(error)) from error
-        return {(p.step_type, p.error_code, p.strategy): Experience(p.successes, p.attempts) for p in saved.patterns}
+        return {} if text is None else parse_patterns(text)
 
     def save(self, number: int, patterns: dict[Key, Experience]) -> None:
         """Replaces the file by state number `number`, unless a later one stands: after a crash it holds one of the two.
@@ -93,26 +92,8 @@ class PatternFile:
 
     def set_aside(self) -> Path:
         """Moves an unreadable file out of the way, to the first free `.unreadable` name. Raises `OSError`."""
-        kept, number = self.path.with_name(f"{self.path.name}.unreadable"), 1
-        while kept.exists():
-            number += 1
-            kept = self.path.with_name(f"{self.path.name}.unreadable.{number}")
-        self.path.replace(kept)
-        return kept
+        return move_aside(self.path)
 
     def _replace(self, text: str) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A name of its own: the write of a killed database may still be under way on its thread.
-        temporary = self.path.with_name(f".{self.path.name}.{next(_saves)}.new")
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+        replace_whole(self.path, text.encode("utf-8"))

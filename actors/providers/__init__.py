@@ -3,6 +3,7 @@
 protocol, errors, options   the seam; conversation has its turns and function calls
 anthropic, gemini, offline  one provider a file; table lists them
 prices, structured, edge    what they share
+admission, verdicts         whose turn it is, and what a call tells the circuit breakers
 connection, pool            the actors; `complete` is how everybody else gets an answer
 """
 
@@ -15,7 +16,7 @@ from actors.providers.errors import (
     TransientError,
     UnavailableError,
 )
-from actors.providers.events import ProviderCalled
+from actors.providers.events import CallQueued, CallTurnedAway, CallWaited, ProviderCalled
 from actors.providers.options import ProviderOptions
 from actors.providers.pool import (
     LookUpWindow,
@@ -24,15 +25,24 @@ from actors.providers.pool import (
     connection_name,
     count_tokens,
     pool_name,
+    said,
     window_of,
 )
 from actors.providers.prices import InvalidPriceListError, Model, Price, PriceList
-from actors.providers.protocol import Answer, Provider, Request, Usage
+from actors.providers.protocol import NO_CALLER, Answer, Billed, Caller, Provider, Request, Usage
 from actors.providers.table import PROVIDERS, ProviderEntry, provider_children
+from actors.providers.verdicts import MISFITS
 
 __all__ = [
+    "MISFITS",
+    "NO_CALLER",
     "PROVIDERS",
     "Answer",
+    "Billed",
+    "CallQueued",
+    "CallTurnedAway",
+    "CallWaited",
+    "Caller",
     "Complete",
     "ConnectionActor",
     "CountTokens",
@@ -62,5 +72,6 @@ __all__ = [
     "count_tokens",
     "pool_name",
     "provider_children",
+    "said",
     "window_of",
 ]

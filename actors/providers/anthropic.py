@@ -6,16 +6,19 @@ The SDK takes seconds to import, so it is loaded on a worker thread at the first
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.providers.anthropic_failures import ApiFault, classify
+from actors.providers.anthropic_limits import told_limits
 from actors.providers.anthropic_turns import as_messages, as_tools, calls_of
 from actors.providers.edge import plain
 from actors.providers.errors import ProviderError, RefusedError, TransientError
-from actors.providers.protocol import Answer, Request, Usage
+from actors.providers.protocol import Answer, Billed, Request, Usage
 from actors.providers.retry_after import retry_after_s
 from actors.providers.structured import read_structured
 from actors.providers.vendor import VendorProvider
+from pipelines.guardrails.rate_limits import VendorLimits
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -31,7 +34,15 @@ _SAMPLING: Final = ("temperature", "top_p", "top_k")
 _COUNTED = frozenset({"model", "messages", "system", "tools", "output_config", "timeout"})
 
 
-class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message and what its headers say about what is left."""
+
+    message: Message
+    limits: VendorLimits | None
+
+
+class AnthropicProvider(VendorProvider["AsyncAnthropic", Received]):
     """POST /v1/messages; see `VendorProvider`."""
 
     vendor = NAME
@@ -49,13 +60,17 @@ class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
 
     # ---- the call ------------------------------------------------------------------------------------------
 
-    async def _ask(self, request: Request, key: str, timeout_s: float) -> Message:
+    async def _ask(self, request: Request, key: str, timeout_s: float) -> Received:
         client = await self._connected(key)
-        message = await client.messages.create(**await self._arguments(request, timeout_s), stream=False)
+        # Raw, because the parsed message has lost its headers.
+        raw: Any = await client.messages.with_raw_response.create(
+            **await self._arguments(request, timeout_s), stream=False
+        )
+        message: Any = await raw.parse()
         # With another content type the SDK hands out the body as text, whatever the signature says.
         if not isinstance(getattr(message, "content", None), list) or getattr(message, "usage", None) is None:
             raise TransientError("malformed_answer", NAME, "the vendor's answer could not be read")
-        return message
+        return Received(message, told_limits(raw.headers, self._options.wall()))
 
     async def _count(self, request: Request, key: str, timeout_s: float) -> int:
         client = await self._connected(key)
@@ -105,8 +120,8 @@ class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
 
     # ---- what comes back -----------------------------------------------------------------------------------
 
-    def _answer(self, request: Request, received: Message) -> Answer:
-        message = received
+    def _answer(self, request: Request, received: Received) -> Answer:
+        message = received.message
         stop = message.stop_reason or "unknown"
         if stop == "refusal":
             raise _refusal()
@@ -130,7 +145,12 @@ class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
             stop_reason="function_call" if calls else stop,
             metadata=self._metadata(request, message),
             calls=calls,
+            limits=received.limits,
         )
+
+    def _billed(self, request: Request, received: Received) -> Billed:
+        message, usage = received.message, _usage(received.message)
+        return Billed(message.model, usage, self._cost(message.model, self._model(request), usage), message.id or "")
 
     def _metadata(self, request: Request, message: Message) -> dict[str, Any]:
         metadata: dict[str, Any] = {"language_model": True, "message_id": message.id}
@@ -160,7 +180,9 @@ class AnthropicProvider(VendorProvider["AsyncAnthropic", "Message"]):
                     message=plain(error.api_message or f"HTTP status {error.status_code}", key),
                     retry_after_s=retry_after_s(error.response.headers, self._options.wall()),
                 )
-                return classify(fault, NAME, self._key_hint)
+                known = classify(fault, NAME, self._key_hint)
+                known.limits = told_limits(error.response.headers, self._options.wall())
+                return known
             case TimedOut():
                 return TransientError("timeout", NAME, "the vendor did not answer in time")
             case APIConnectionError():

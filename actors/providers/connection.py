@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from actors.kernel import Actor
-from actors.providers.errors import ProviderError, TransientError
+from actors.killswitch import Work
+from actors.providers.errors import ProviderError, RefusedError, TransientError
 from actors.providers.events import ProviderCalled
-from actors.providers.protocol import Answer, Provider, Request
+from actors.providers.protocol import Answer, Billed, Provider, Request
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,10 @@ class ConnectionActor(Actor):
     """Answers `Complete` and `CountTokens`, many at a time (at most `max_in_flight`; one more is refused as transient
     "busy").
 
-    A provider error fails its caller and leaves the connection alive. When the connection dies, its calls are
-    cancelled, their callers hear of it at once, and the provider's network connections are closed, also after a kill.
-    Publishes one `ProviderCalled` a `Complete`.
+    A provider error fails its caller and leaves the connection alive, and so does a kill switch that cuts off the work
+    a call is made for: it is cancelled here, at the vendor's door, before those hear of it who wait for it. When the
+    connection dies, its calls are cancelled, their callers hear of it at once, and the provider's network connections
+    are closed, also after a kill. Publishes one `ProviderCalled` a `Complete` that was not cancelled.
     """
 
     expected_errors = (ProviderError,)
@@ -78,9 +82,11 @@ class ConnectionActor(Actor):
         self._in_flight += 1
         started = self.kernel.clock.now()
         try:
-            answer = await self._provider.complete(request)
+            answer = await self._at_the_vendor(self._provider.complete(request), request)
         except ProviderError as error:
-            self._report(started, request.model or self._model, error.error_class, None)
+            billed = error.billed
+            model = request.model or self._model if billed is None else billed.model
+            self._report(started, model, error.error_class, billed)
             raise
         finally:
             self._in_flight -= 1
@@ -93,11 +99,30 @@ class ConnectionActor(Actor):
             raise TransientError("busy", self._name, f"{self._in_flight} calls are in flight", 0.1)
         self._in_flight += 1
         try:
-            return await self._provider.count_tokens(request)
+            return await self._at_the_vendor(self._provider.count_tokens(request), request)
         finally:
             self._in_flight -= 1
 
-    def _report(self, started: float, model: str, error_class: str | None, answer: Answer | None) -> None:
+    async def _at_the_vendor(self, call: Coroutine[Any, Any, T], request: Request) -> T:
+        work, task = request.caller.work, asyncio.current_task()
+        if work is None or task is None:
+            return await call
+        if not work.begin_call(task, self._name):
+            call.close()
+            raise self._switched_off(work)
+        try:
+            return await call
+        except asyncio.CancelledError:
+            if work.switch is None:
+                raise
+        finally:
+            work.end_call(task)
+        raise self._switched_off(work)
+
+    def _switched_off(self, work: Work) -> RefusedError:
+        return RefusedError("switched_off", self._name, str(work.switch))
+
+    def _report(self, started: float, model: str, error_class: str | None, billed: Answer | Billed | None) -> None:
         self.kernel.events.publish(
             ProviderCalled(
                 provider=self._name,
@@ -105,9 +130,9 @@ class ConnectionActor(Actor):
                 outcome="ok" if error_class is None else "error",
                 error_class=error_class,
                 duration_s=self.kernel.clock.now() - started,
-                input_tokens=answer.usage.input_tokens if answer else 0,
-                output_tokens=answer.usage.output_tokens if answer else 0,
-                cost_usd=answer.cost_usd if answer else None,
+                input_tokens=billed.usage.input_tokens if billed else 0,
+                output_tokens=billed.usage.output_tokens if billed else 0,
+                cost_usd=billed.cost_usd if billed else None,
             )
         )
 

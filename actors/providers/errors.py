@@ -12,13 +12,21 @@ with it the key.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from actors.providers.protocol import Billed
+    from pipelines.guardrails.rate_limits import VendorLimits
 
 
 class ProviderError(Exception):
     """Base. `code` is stable (snake case), `message` is for people and free of secrets."""
 
     error_class: ClassVar[str] = "refused"
+    limits: VendorLimits | None = None
+    """What the vendor said with it about what is left."""
+    billed: Billed | None = None
+    """What an answer cost that came and cannot be used: refused by the model, cut off, not of its schema."""
 
     def __init__(self, code: str, provider: str, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(code, provider, message, retry_after_s)

@@ -12,7 +12,7 @@ from actors.providers.edge import plain
 from actors.providers.errors import ProviderError, RefusedError, TransientError
 from actors.providers.gemini_failures import ApiFault, classify
 from actors.providers.gemini_turns import as_contents, as_counted, as_tools, calls_of
-from actors.providers.protocol import Answer, Request, Usage
+from actors.providers.protocol import Answer, Billed, Request, Usage
 from actors.providers.retry_after import retry_after_s
 from actors.providers.structured import read_structured
 from actors.providers.vendor import VendorProvider
@@ -123,6 +123,13 @@ class GeminiProvider(VendorProvider["Client", "GenerateContentResponse"]):
             metadata={"language_model": True, "message_id": response.response_id},
             calls=calls,
         )
+
+    def _billed(self, request: Request, received: GenerateContentResponse) -> Billed | None:
+        if received.usage_metadata is None:
+            return None
+        asked = self._model(request)
+        model, usage = received.model_version or asked, _usage(received)
+        return Billed(model, usage, self._cost(model, asked, usage), received.response_id or "")
 
     def _translate(self, error: Exception, key: str) -> ProviderError | None:
         from google.genai.errors import APIError, UnknownApiResponseError  # noqa: PLC0415

@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.providers.conversation import FunctionCall, FunctionDeclaration, Turn
 from pipelines.context import ContextPart
+from pipelines.guardrails.rate_limits import VendorLimits
+
+if TYPE_CHECKING:
+    from actors.killswitch import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,30 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What the vendor charges for an answer. `cost_usd` is None where no price is known, `answer_id` the vendor's own
+    name for the answer, empty without one."""
+
+    model: str
+    usage: Usage
+    cost_usd: Decimal | None
+    answer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a call is made for: the turns in a provider's queue go round by it. Empty where nobody is known. Kill
+    switches cut the call off with `work`, which it is part of."""
+
+    tenant: str = ""
+    run_id: str = ""
+    work: Work | None = field(default=None, compare=False, repr=False)
+
+
+NO_CALLER = Caller()
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -41,6 +69,8 @@ class Request:
     `top_p` and `top_k` bound what is sampled from, where the model takes a temperature.
 
     `parts` tell what the prompt is made of, for whoever must make it smaller; a provider reads the prompt alone.
+
+    `caller` stays inside the node, too.
 
     `history` is what was said before the prompt, `follow_up` what was said since: the calls that the model made of
     `functions`, and what they gave. Functions and a schema are not asked for together: no vendor promises both.
@@ -61,6 +91,7 @@ class Request:
     parts: tuple[ContextPart, ...] = ()
     top_p: float | None = None
     top_k: int | None = None
+    caller: Caller = NO_CALLER
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -73,7 +104,7 @@ class Answer:
     """What came back. `data` is None unless the request had a schema; `cost_usd` is None where no price is known.
 
     With `calls` the model waits for what its functions give (`text` may then be empty); `stop_reason` is
-    "function_call".
+    "function_call". `limits` is what the vendor said about what is left, where it did.
     """
 
     text: str
@@ -85,6 +116,7 @@ class Answer:
     stop_reason: str
     metadata: Mapping[str, Any] = field(default_factory=_nothing)
     calls: tuple[FunctionCall, ...] = ()
+    limits: VendorLimits | None = None
 
 
 class Provider(Protocol):

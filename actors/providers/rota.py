@@ -27,6 +27,10 @@ class Rota:
                 return name
         return None
 
+    def has_room(self, alive: Callable[[str], bool]) -> bool:
+        """Whether `take` would find one."""
+        return any(count < self._limit and alive(name) for name, count in self._in_flight.items())
+
     def give_back(self, name: str) -> None:
         """Ends one call on `name`."""
         if self._in_flight[name] == 0:

@@ -15,6 +15,8 @@ from actors.providers.pool import ProviderPool, connection_name, pool_name
 from actors.providers.prices import PriceList
 from actors.providers.protocol import Provider
 from pipelines.context import Window
+from pipelines.guardrails.breaker_panel import BreakerPanel
+from pipelines.guardrails.rate_limits import ProviderLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,13 @@ PROVIDERS: Mapping[str, ProviderEntry] = MappingProxyType(
 
 
 def provider_children(
-    name: str, options: ProviderOptions, connections: int, max_in_flight: int = 256
+    name: str,
+    options: ProviderOptions,
+    connections: int,
+    max_in_flight: int = 256,
+    *,
+    limits: ProviderLimits | None = None,
+    panel: BreakerPanel | None = None,
 ) -> tuple[ChildSpec, ...]:
     """Child specs of one provider for a `one_for_one` supervisor: its connections, then its pool.
 
@@ -65,7 +73,12 @@ def provider_children(
         id=pool_name(name),
         actor_class=ProviderPool,
         args=(name, names, max_in_flight),
-        kwargs={"window_of": partial(_window, options.prices, name, model)},
+        kwargs={
+            "window_of": partial(_window, options.prices, name, model),
+            "default_model": model,
+            "limits": limits,
+            "panel": panel,
+        },
         name=pool_name(name),
     )
     return (*made, pool)

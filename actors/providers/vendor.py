@@ -14,7 +14,7 @@ from typing import ClassVar, Generic, TypeVar
 from actors.providers.edge import guarded, guarded_stream
 from actors.providers.errors import ProviderError, TransientError
 from actors.providers.options import ProviderOptions, usable_key
-from actors.providers.protocol import Answer, Request, Usage
+from actors.providers.protocol import Answer, Billed, Request, Usage
 from actors.providers.structured import check_schema
 
 Client = TypeVar("Client")
@@ -51,7 +51,11 @@ class VendorProvider(ABC, Generic[Client, Received]):
         received = await guarded(
             self._ask(request, key, timeout_s), self.vendor, timeout_s, lambda error: self._translate(error, key)
         )
-        return self._answer(request, received)
+        try:
+            return self._answer(request, received)
+        except ProviderError as error:
+            error.billed = self._billed(request, received)
+            raise
 
     async def count_tokens(self, request: Request) -> int:
         """One call of the vendor's counter."""
@@ -123,6 +127,10 @@ class VendorProvider(ABC, Generic[Client, Received]):
 
     @abstractmethod
     def _answer(self, request: Request, received: Received) -> Answer: ...
+
+    @abstractmethod
+    def _billed(self, request: Request, received: Received) -> Billed | None:
+        """What the vendor says that it charges; None when it does not say."""
 
     @abstractmethod
     def _translate(self, error: Exception, key: str) -> ProviderError | None: ...

@@ -58,6 +58,7 @@ def _request(run_id: str, wanted: FindAnotherWay, way: Alternative) -> RunReques
         provider_routes=routes,
         on_behalf_of=wanted.pipelines,
         payer=wanted.payer,
+        tenant=wanted.subject.tenant,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from pipelines.guardrails import NOBODY, Subject
 from pipelines.language import BaseStep, Scope
 
 
@@ -18,7 +19,7 @@ class FindAnotherWay:
     `provider` and `kind` where they are known. `provider_routes` are the failed run's. `deadline_s` bounds the
     whole search; None takes the actor's own. Call it with a timeout a little above that. `ancestors` names the
     pipelines from the run's own inwards where the step is in a nested one. `payer` is the run and the path of its step
-    whose limits what is tried counts against, None without limits.
+    whose limits what is tried counts against, None without limits; `subject` is what kill switches know the step by.
     """
 
     run_id: str
@@ -31,6 +32,7 @@ class FindAnotherWay:
     deadline_s: float | None = None
     ancestors: tuple[str, ...] = ()
     payer: tuple[str, str] | None = None
+    subject: Subject = NOBODY
 
     @property
     def pipelines(self) -> tuple[str, ...]:

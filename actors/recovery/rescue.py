@@ -125,7 +125,7 @@ class EmergentFallbackActor(Actor):
     def _blocked(self, wanted: FindAnotherWay) -> Switch | None:
         if self._kill_view is None:
             return None
-        found = (self._kill_view.blocked(pipeline=name) for name in wanted.pipelines)
+        found = (self._kill_view.blocked(name, None, wanted.subject) for name in wanted.pipelines)
         return next((switch for switch in found if switch is not None), None)
 
     # ---- what is known ------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ class RunClosing:
             "usage": usage,
             "cost_usd": outcome.cost_usd,
             "duration_s": outcome.duration_s,
+            **({} if outcome.review is None else {"review": outcome.review}),
         }
 
     def unrecorded(self, outcome: RunOutcome, lost: JournalError) -> RunOutcome:
@@ -88,6 +89,7 @@ def outcome_of(record: RunRecord) -> RunOutcome:
         usage=dict(kept.get("usage") or {}),
         cost_usd=kept.get("cost_usd"),
         duration_s=float(kept.get("duration_s") or 0.0),
+        review=kept.get("review"),
     )
 
 

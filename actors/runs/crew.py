@@ -20,14 +20,18 @@ from actors.kernel import (
     TerminateChild,
 )
 from actors.runs.frames import Start
+from actors.runs.holding import subject_of
 from actors.runs.messages import Restate
 from actors.runs.names import step_name, steps_name
 from actors.runs.step_actor import StepTicket, step_child
 from actors.runs.values import RunRequest
 from actors.runs.workbench import Workbench
 from pipelines.execution import Ledger
+from pipelines.guardrails.budget import Payer
+from pipelines.guardrails.classes import class_of, tier_of
 
 _START_TRIES = 10
+_START_WAIT_S = 60.0  # thousands of runs begin again in the moment in which a kill switch is armed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Crew:
         self._steps = self._kernel.ref(steps_name(request.run_id))
         # A fallback's fallback would never end, and an evolution's would leave the providers it was given.
         self._may_fall_back = request.origin == "user"
+        self._tier = tier_of(request.pipeline) if bench.till_of is not None else ""
         self.routes = {**bench.routes, **request.provider_routes}
         self.at_work: dict[str, StepTicket] = {}
 
@@ -131,6 +136,22 @@ class Crew:
             failed=failed,
             skipped_with=frame.skipped_with(place.name),
             payers=self._payers(place.key),
+            subject=subject_of(place, request),
+            submitters=request.submitters,
+            account=self._account(place) if self._bench.till_of is not None else None,
+        )
+
+    def _account(self, place: Start) -> Payer:
+        """What helps another run is paid for by that one, and by the pipeline that a person asked for."""
+        request = self._request
+        step = place.key if request.parent is None else f"{request.run_id}:{place.key}"
+        return Payer(
+            tenant=request.tenant or "nobody",
+            tier=self._tier,
+            pipeline=place.frame.spec.ancestry.names[0],
+            step_class=class_of(place.step),
+            run=request.parent or request.run_id,
+            step=step,
         )
 
     def _payers(self, key: str) -> tuple[tuple[str, str], ...]:
@@ -149,11 +170,11 @@ class Crew:
             former: ActorRef[Any] | None = self._kernel.registry.whereis(ticket.name)
             if former is not None:
                 with contextlib.suppress(NotFound, ActorDeadError):
-                    await self._steps.call(TerminateChild(former))
+                    await self._steps.call(TerminateChild(former), timeout_s=_START_WAIT_S)
             if self.at_work.get(ticket.key) is not ticket:
                 return
             try:
-                await self._steps.call(StartChild(step_child(ticket, self._bench)))
+                await self._steps.call(StartChild(step_child(ticket, self._bench)), timeout_s=_START_WAIT_S)
                 return
             except NameTakenError:
                 continue

@@ -10,12 +10,19 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
-from actors.journal import JournalError, RunRecord, UnfinishedRuns
+from actors.journal import FindRun, JournalError, RunRecord, UnfinishedRuns
 from actors.kernel import Actor, ChildSpec, Down, Reply
 from actors.runs.closing import outcome_of
+from actors.runs.door import Door
 from actors.runs.endings import RunEndings
 from actors.runs.entrance import Entrance
-from actors.runs.errors import DrainingError, KillSwitchedError, RunError, RunSuspendedError, TooManyRunsError
+from actors.runs.errors import (
+    DrainingError,
+    KillSwitchedError,
+    RunError,
+    RunNotFailedError,
+    RunSuspendedError,
+)
 from actors.runs.idling import only_waits
 from actors.runs.lookup import info_of, newest, record_of
 from actors.runs.messages import (
@@ -24,12 +31,14 @@ from actors.runs.messages import (
     Drain,
     GetRun,
     ListRuns,
+    ReopenFailedRun,
     RunEnded,
     RunEvents,
     RunPaused,
     RunUnpaused,
     SubmitRun,
 )
+from actors.runs.preview import PreviewSwitch, preview
 from actors.runs.recording import journal
 from actors.runs.roll import Roll
 from actors.runs.trees import GaveUp, RunTrees, Suspended, TreeEnded
@@ -64,11 +73,11 @@ class _Relaunch:
 
 
 class RunDispatcher(Actor):
-    """Answers SubmitRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, Drain.
+    """Answers SubmitRun, ReopenFailedRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, Drain, PreviewSwitch.
 
     `run_child_spec` builds the child spec of a run's tree from its request; "pipelines" starts it. At most
-    `max_live_runs` runs live at a time; the outcomes of the last `keep_finished` runs are kept in memory, older ones
-    come from the journal.
+    `max_live_runs` runs live at a time, `max_live_runs_per_tenant` of one user; the outcomes of the last
+    `keep_finished` runs are kept in memory, older ones come from the journal.
     """
 
     expected_errors = (RunError, LanguageError, JournalError)
@@ -80,12 +89,13 @@ class RunDispatcher(Actor):
         bench: Workbench,
         *,
         max_live_runs: int = 10_000,
+        max_live_runs_per_tenant: int | None = None,
         keep_finished: int = 1_000,
     ) -> None:
         super().__init__()
         self._bench = bench
-        self._max_live_runs = max_live_runs
         self._roll = Roll(keep_finished)
+        self._door = Door(self._roll, self.kernel, max_live_runs, max_live_runs_per_tenant)
         self._trees = RunTrees(self, run_child_spec)
         self._endings = RunEndings(self, self._roll, self._trees, bench)
         self._entrance = Entrance(self, self._roll, self._trees, self._endings, bench)
@@ -103,7 +113,7 @@ class RunDispatcher(Actor):
         """Learns which runs are unfinished; they count as live at once and are started in a task."""
         self._unfinished = await journal(self.kernel, UnfinishedRuns(), self._bench.record_timeout_s)
         for record in self._unfinished:
-            self._roll.enter(record.run_id, record.pipeline_name)
+            self._roll.enter(record.run_id, record.pipeline_name, str(record.meta.get("tenant") or ""))
         if self._unfinished:
             self.ref.tell(_Relaunch())
 
@@ -112,6 +122,8 @@ class RunDispatcher(Actor):
         match message:
             case SubmitRun(request):
                 return self._submit(request)
+            case ReopenFailedRun():
+                return self._reopen(message)
             case AwaitRun(run_id, timeout_s):
                 return self._await(run_id, timeout_s)
             case GetRun(run_id):
@@ -122,6 +134,8 @@ class RunDispatcher(Actor):
                 return self._answer(self._endings.cancel(run_id))
             case RunEvents(run_id, since):
                 return self._bench.voice.since(run_id, since)
+            case PreviewSwitch(switch):
+                return self.defer(preview(self.kernel, tuple(self._roll), switch))
             case RunEnded(outcome):
                 self._endings.ended(outcome)
             case RunPaused(run_id, reason):
@@ -155,18 +169,44 @@ class RunDispatcher(Actor):
     # ---- letting in ----------------------------------------------------------------------------------------
 
     def _submit(self, request: RunRequest) -> Any:
-        if self._closed_for_runs:
-            raise DrainingError
-        switch = self._bench.kill_view.blocked(pipeline=request.pipeline.name)
-        if switch is not None:
-            raise KillSwitchedError(switch)
-        if len(self._roll) >= self._max_live_runs:
-            raise TooManyRunsError(self._max_live_runs)
-        request = replace(request, inputs=resolve_inputs(request.pipeline, request.inputs))
+        inputs = resolve_inputs(request.pipeline, request.inputs)
+        if inputs or request.inputs:
+            request = replace(request, inputs=inputs)
+        try:
+            self._check_room(request)
+        except RunError as refused:
+            if request.idempotency_key is None:
+                raise
+            return self._answer(self._known(request, refused))
         if request.run_id in self._roll:
             return request.run_id
-        live = self._roll.enter(request.run_id, request.pipeline.name)
+        live = self._roll.enter(request.run_id, request.pipeline.name, request.tenant)
         return self._answer(self._entrance.open(request, live))
+
+    async def _known(self, request: RunRequest, refused: RunError) -> str:
+        """The run that has the request's key, which needs no room any more. Raises `refused` when it is a new one."""
+        wanted = FindRun(request.idempotency_key or "")
+        if await journal(self.kernel, wanted, self._bench.record_timeout_s) is None:
+            raise refused
+        live = self._roll.enter(request.run_id, request.pipeline.name, request.tenant)
+        return await self._entrance.open(request, live)
+
+    def _check_room(self, request: RunRequest) -> None:
+        if self._closed_for_runs:
+            raise DrainingError
+        switch = self._bench.kill_view.blocked(request.pipeline.name, subject=request.subject)
+        if switch is not None:
+            raise KillSwitchedError(switch)
+        self._door.check(request)
+
+    def _reopen(self, order: ReopenFailedRun) -> Any:
+        request = order.request
+        if request.run_id in self._roll:
+            raise RunNotFailedError(request.run_id)
+        self._check_room(request)
+        request = replace(request, inputs=resolve_inputs(request.pipeline, request.inputs))
+        live = self._roll.enter(request.run_id, request.pipeline.name, request.tenant)
+        return self._answer(self._entrance.reopen(replace(order, request=request), live))
 
     async def _relaunch(self) -> None:
         records, self._unfinished = self._unfinished, ()

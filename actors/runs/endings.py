@@ -16,7 +16,7 @@ from actors.runs.trees import RunTrees
 from actors.runs.values import RunOutcome
 from actors.runs.workbench import Workbench
 
-_CANCEL_TIMEOUT_S = 5.0
+_CANCEL_TIMEOUT_S = 20.0  # less than a request has; one of thousands that are resumed reads the journal first
 
 
 class RunEndings:

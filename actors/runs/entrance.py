@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from actors.journal import LoadRun, RunRecord
+from actors.journal import LoadRun, ReopenRun, RunRecord
 from actors.kernel import Actor, KernelError
 from actors.runs.closing import outcome_of
 from actors.runs.endings import RunEndings
-from actors.runs.errors import NoSuchRunError, RunNotStartedError, RunSuspendedError
+from actors.runs.errors import NoSuchRunError, RunNotFailedError, RunNotStartedError, RunSuspendedError
+from actors.runs.messages import ReopenFailedRun
 from actors.runs.recording import journal
 from actors.runs.restoring import request_of
 from actors.runs.roll import LiveRun, Roll
@@ -47,6 +48,29 @@ class Entrance:
         self._bench.voice.say(self._kernel, run_id, "run_accepted", pipeline=name, origin=request.origin)
         await self._start(request, live)
         return run_id
+
+    async def reopen(self, order: ReopenFailedRun, live: LiveRun) -> str:
+        """Lets a failed run go on; it has just been entered on the roll. Raises as `ReopenFailedRun` says."""
+        request = order.request
+        entry = ReopenRun(
+            run_id=request.run_id,
+            definition=self._trees.text_of(request),
+            definition_hash=request.pipeline.content_hash,
+            meta=order.meta,
+            drop=order.dropped,
+            round=order.round,
+        )
+        try:
+            if not await journal(self._kernel, entry, self._bench.record_timeout_s):
+                raise RunNotFailedError(request.run_id)
+        except BaseException as error:
+            known = error if isinstance(error, Exception) else RunSuspendedError(request.run_id)
+            self._endings.forget(live, known)
+            raise
+        self._roll.revive(request.run_id)
+        self._bench.voice.say(self._kernel, request.run_id, "run_reopened", dropped=len(order.dropped))
+        await self._start(request, live)
+        return request.run_id
 
     async def resume(self, record: RunRecord) -> None:
         """Takes over the tree of an unfinished run, or starts it anew. One that cannot go on ends as failed, an

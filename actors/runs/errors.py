@@ -5,6 +5,7 @@ RunError                     a stable `code`
 ├── TooManyRunsError         the node has no room for another live run
 ├── NoSuchRunError           nobody knows this run (also a LookupError)
 ├── RunStillRunningError     it did not end in the time the caller gave (also a TimeoutError)
+├── RunNotFailedError        it has not failed, so it cannot be opened again
 ├── RunNotStartedError       its actors could not be started; the run is recorded as failed
 └── RunSuspendedError        the node is stopping; the run goes on when it starts again
 """
@@ -34,16 +35,22 @@ class KillSwitchedError(RunError):
 
 
 class TooManyRunsError(RunError):
-    """`limit` runs are live already."""
+    """`limit` runs are live already, of the node or of `tenant`. `retry_after_s`: when there is likely to be room."""
 
     code = "too_many_runs"
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit)
+    def __init__(self, limit: int, tenant: str | None = None, retry_after_s: float = 1.0) -> None:
+        super().__init__(limit, tenant, retry_after_s)
         self.limit = limit
+        self.tenant = tenant
+        self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
-        return f"{self.limit} runs are live already, which is the limit. Fix: submit again when some have ended"
+        whose = "" if self.tenant is None else f" of {self.tenant}"
+        return (
+            f"{self.limit} runs{whose} are live already, which is the limit. "
+            f"Fix: submit again when some have ended, in about {self.retry_after_s:.0f} s"
+        )
 
 
 class NoSuchRunError(RunError, LookupError):
@@ -71,6 +78,22 @@ class RunStillRunningError(RunError, TimeoutError):
 
     def __str__(self) -> str:
         return f"run {self.run_id!r} did not end within {self.timeout_s:g} s and goes on"
+
+
+class RunNotFailedError(RunError):
+    """Only a run that has failed can be opened again."""
+
+    code = "run_not_failed"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run_id!r} has not failed (or its content was taken out by the retention policy), so there is "
+            f"nothing to go on with. Fix: `evopipe replay {self.run_id} --from STEP` runs it again as a new run"
+        )
 
 
 class RunNotStartedError(RunError):

@@ -12,6 +12,7 @@ RunEventKind = Literal[
     "run_accepted",
     "run_started",
     "run_resumed",
+    "run_reopened",
     "step_started",
     "step_retrying",
     "step_waiting",

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from actors.killswitch import KillView
 from actors.runs.frames import Start
+from actors.runs.values import RunRequest
 from actors.steps import PROVIDER_FAMILIES, SwitchedOffError, check_switches, provider_of
-from pipelines.guardrails.kill_switch import Switch
+from pipelines.guardrails import StepMark, Subject, Switch
 
 
-def switch_against(view: KillView, place: Start, routes: Mapping[str, str]) -> Switch | None:
-    """The kill switch that forbids this step now: the node's, one of its pipelines', or its provider's."""
+def subject_of(place: Start, request: RunRequest) -> Subject:
+    """What kill switches know a step by: on whose behalf it works, itself, and the steps that it is part of."""
+    frame, name, marks = place.frame, place.name, list[StepMark]()
+    whose = request.subject
+    while True:
+        step = frame.step(name)
+        marks.append(StepMark(frame.spec.ancestry.names[-1], name, step.type))
+        if frame.owner is None or frame.parent is None:
+            return Subject(whose.tenant, whose.evolution, tuple(marks))
+        above = frame.parent.spec.prefix
+        name = frame.owner.removeprefix(f"{above}/") if above else frame.owner
+        frame = frame.parent
+
+
+def switch_against(view: KillView, place: Start, request: RunRequest, routes: Mapping[str, str]) -> Switch | None:
+    """The kill switch that forbids this step now."""
     if not view.state:
         return None
     family = PROVIDER_FAMILIES.get(place.step.type)
     provider = None if family is None else provider_of(place.step, family, routes)
     try:
-        check_switches(view, place.frame.spec.ancestry, provider)
+        subject = subject_of(place, request) if view.holds_steps else request.subject
+        check_switches(view, place.frame.spec.ancestry, provider, subject)
     except SwitchedOffError as stopped:
         return stopped.switch
     return None
@@ -42,11 +58,9 @@ class Held:
         """The step is not wanted any more."""
         self._switches.pop(key, None)
 
-    def free(self, view: KillView, places: Mapping[str, Start], routes: Mapping[str, str]) -> tuple[str, ...]:
+    def free(self, places: Mapping[str, Start], against: Callable[[Start], Switch | None]) -> tuple[str, ...]:
         """The held steps against which there is no switch any more; `places` are the steps that are wanted."""
-        return tuple(
-            key for key in self._switches if key not in places or switch_against(view, places[key], routes) is None
-        )
+        return tuple(key for key in self._switches if key not in places or against(places[key]) is None)
 
     def release(self, keys: tuple[str, ...]) -> bool:
         """Lets steps go; True when the run goes on with it."""

@@ -1,6 +1,7 @@
 """Messages of the runs' actors.
 
-To "runs" (RunDispatcher): SubmitRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, Drain, and from PipelineActors
+To "runs" (RunDispatcher): SubmitRun,
+ReopenFailedRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, Drain, and from PipelineActors
 RunEnded, RunPaused, RunUnpaused. To a PipelineActor ("run.<id>.pipeline"): CancelRun, and from its StepActors StepDone,
 StepOpened, StepGaveUp, StepBlocked, StepStopped, Reserve, Settle, Release, Lent. To a StepActor:
 Restate.
@@ -8,6 +9,7 @@ Restate.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -24,11 +26,26 @@ from pipelines.guardrails.kill_switch import Switch
 class SubmitRun:
     """Asks for a run -> run_id, once the request is durable and its actors have started.
 
-    An idempotency key that is known gives the run that has it. Fails with `KillSwitchedError`, `TooManyRunsError`,
-    `RunNotStartedError`, `InvalidInputsError` or `JournalError`; then nothing runs.
+    An idempotency key that is known gives the run that has it, whatever would keep a new one out. Fails with
+    `KillSwitchedError`, `TooManyRunsError`, `RunNotStartedError`, `InvalidInputsError` or `JournalError`; then nothing
+    runs.
     """
 
     request: RunRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenFailedRun:
+    """Lets a failed run go on under its own id: `request` by its present definition, without the results at the paths
+    `dropped` -> run_id. `meta` is what the journal keeps of it from now on, `round` counts how often this was done.
+
+    Fails with `RunNotFailedError` and with what `SubmitRun` fails with; then the run stays as it is.
+    """
+
+    request: RunRequest
+    dropped: tuple[str, ...]
+    meta: Mapping[str, JsonValue]
+    round: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,17 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from pydantic import JsonValue
 
 from actors.journal import LoadRun, ResultLostError, RunRecord
 from actors.kernel import Actor, ActorDeadError, Down, Normal
-from actors.killswitch import Subscribe, SwitchChanged
-from actors.runs.beginning import recorded_steps, root_of
+from actors.killswitch import KillView, Subscribe, SwitchChanged
+from actors.runs.allowance import Allowance, RunExpired
+from actors.runs.appraisal import Appraisal, level_of, limits_of
+from actors.runs.beginning import began_s, recorded_steps, root_of
 from actors.runs.closing import RunClosing
 from actors.runs.composites import Expired, OpenSteps, record_composite
 from actors.runs.crew import Crew, SurvivorEnded
@@ -48,8 +50,8 @@ from actors.runs.messages import (
     StepOpened,
     StepStopped,
 )
+from actors.runs.preview import RunHeld, WouldHold, first_of
 from actors.runs.recording import journal, record_end
-from actors.runs.treasury import RunExpired, Treasury
 from actors.runs.values import RunRequest
 from actors.runs.workbench import Workbench
 from pipelines.guardrails.kill_switch import Switch
@@ -79,9 +81,12 @@ class PipelineActor(Actor):
         super().__init__()
         self._request = request
         self._bench = bench
-        self._tree = FrameTree.of(root_of(request))
+        level = level_of(request, bench.levels)
+        self._limits = limits_of(request, level)
+        self._appraisal = Appraisal(level)
+        self._tree = FrameTree.of(root_of(request, self._limits))
         self._crew = Crew(self, request, bench, self._tree.ledger)
-        self._treasury = Treasury(self, self._tree)
+        self._allowance = Allowance(self, self._tree)
         self._open = OpenSteps(self)
         self._herald = Herald(self.kernel, request, bench.voice)
         self._held = Held()
@@ -97,7 +102,7 @@ class PipelineActor(Actor):
         the start: that would hold up the supervisors above for as long as the journal is away.
         """
         self._began = self.kernel.clock.now()
-        if self._bench.voice.is_fresh(self._request.run_id):
+        if self._request.taken_over is None and self._bench.voice.is_fresh(self._request.run_id):
             self._herald.run("run_started")
             self._begin(None)
         else:
@@ -112,14 +117,15 @@ class PipelineActor(Actor):
             self.stop()
             return
         self._recorded = recorded_steps(record)
+        self._appraisal.restore(self._recorded)
         for key, (_, result) in self._recorded.items():
             self._tree.spending.count(key, result)
         self._tree.ledger.restore({key: each for key, (status, each) in self._recorded.items() if status != "kept"})
         self._herald.run("run_resumed", recorded=len(self._recorded))
-        self._begin(None if record is None else record.opened_at)
+        self._begin(None if record is None else began_s(record))
 
     def _begin(self, began_s: float | None) -> None:
-        self._bench.kill_view.subscribe(self.ref)
+        self._bench.kill_view.subscribe(self.ref, armings_only=True)  # triggers reach the StepActors themselves
         with contextlib.suppress(ActorDeadError):  # restarted, it finds its subscribers in the view
             self.kernel.ref("kill_board").tell(Subscribe(self.ref))
         ending, error = ending_in(self._recorded)
@@ -127,7 +133,7 @@ class PipelineActor(Actor):
             self._tree.restore_ending(error, self._recorded)
             self._carry_out(self._tree.close())
             return
-        self._treasury.begin(self._request.pipeline.limits.max_seconds, began_s)
+        self._allowance.begin(self._limits.max_seconds, began_s)
         self._carry_out(self._tree.begin())
 
     # ---- messages ------------------------------------------------------------------------------------------
@@ -140,31 +146,35 @@ class PipelineActor(Actor):
             case _Resume():
                 return self._resume()
             case StepDone(key, status, result):
-                self._crew.told(key)
+                began = self._crew.told(key)
                 self._carry_out(self._tree.done(key, result, status))
+                self._appraise(key, status, began)
             case StepOpened(key, composite):
                 began = self._crew.told(key)
                 if key in self._tree.places:
                     self._open.opened(key, began, composite.timeout_s)
                 self._carry_out(self._tree.opened(key, composite))
             case StepGaveUp(key, error):
-                self._crew.told(key)
+                began = self._crew.told(key)
                 self._carry_out(self._tree.failed(key, error))
+                self._appraise(key, "failed", began)
             case StepBlocked(key, switch):
                 self._crew.told(key)
                 self._hold(key, switch)
             case StepStopped(key, ticket):
                 self._crew.stopped(key, ticket)
+            case WouldHold(switch):
+                return self._would_hold(switch)
             case SwitchChanged():
                 self._switches_changed()
             case Reserve():
-                return self._treasury.reserve(message)
+                return self._allowance.reserve(message)
             case Lent():
-                self._treasury.adopt(message)
+                self._allowance.adopt(message)
             case Settle():
-                self._treasury.settle(message)
+                self._allowance.settle(message)
             case Release():
-                self._treasury.release(message)
+                self._allowance.release(message)
             case CancelRun():
                 return self._cancel()
             case RunExpired(error):
@@ -178,7 +188,7 @@ class PipelineActor(Actor):
             case _Reloaded(record):
                 self._go_on(record)
             case Down():
-                if not self._treasury.down(message):
+                if not self._allowance.down(message):
                     self._crew.down(message)
             case SurvivorEnded(name):
                 self._crew.survivor_ended(name)
@@ -240,6 +250,11 @@ class PipelineActor(Actor):
         elif self._crew.begin(place):
             self._herald.step("step_started", place)
 
+    def _appraise(self, key: str, status: str, began: float) -> None:
+        error = self._appraisal.ended(key, status, self.kernel.clock.now() - began)
+        if error is not None and not self._tree.ending and not self._closing:
+            self._carry_out(self._tree.abort(error))
+
     def _drop(self, keys: Iterable[str]) -> None:
         for key in keys:
             self._crew.stop(key, "no longer needed")
@@ -275,25 +290,25 @@ class PipelineActor(Actor):
     # ---- kill switches -------------------------------------------------------------------------------------
 
     def _switch_against(self, place: Start) -> Switch | None:
-        return switch_against(self._bench.kill_view, place, self._crew.routes)
+        return switch_against(self._bench.kill_view, place, self._request, self._crew.routes)
 
     def _hold(self, key: str, switch: Switch) -> None:
         if key in self._tree.places and self._held.add(key, switch):
             self._herald.paused(str(switch), key)
 
     def _switches_changed(self) -> None:
-        for key in list(self._crew.at_work):
-            place = self._tree.places.get(key)
-            switch = None if place is None else self._switch_against(place)
-            if switch is not None:
-                self._crew.stop(key, str(switch))
-                self._hold(key, switch)
         if not self._reloading and self._free():
             self._reloading = True
             self.spawn_task(self._reload())
 
+    def _would_hold(self, switch: Switch) -> RunHeld | None:
+        view, routes = KillView({switch.key: switch}), self._crew.routes
+        keys = [key for key, place in self._tree.places.items() if switch_against(view, place, self._request, routes)]
+        whole = view.blocked(self._request.pipeline.name, subject=self._request.subject)
+        return first_of(key for key in keys if key in self._crew.at_work) if keys or whole else None
+
     def _free(self) -> tuple[str, ...]:
-        return self._held.free(self._bench.kill_view, self._tree.places, self._crew.routes)
+        return self._held.free(self._tree.places, self._switch_against)
 
     async def _reload(self) -> None:
         """A step stopped in the moment of its record has a result that nobody was told: read it, not repeat it."""
@@ -342,4 +357,6 @@ class PipelineActor(Actor):
     async def _close_run(self, status: str, error: dict[str, JsonValue] | None) -> None:
         closing = RunClosing(self._request, self._tree)
         outcome = closing.outcome(status, error, self.kernel.clock.now() - self._began)
+        events = self._bench.voice.since(outcome.run_id, 0)
+        outcome = replace(outcome, review=self._appraisal.review(outcome, events))
         self._herald.closed(await record_end(self.kernel, closing, outcome, self._bench.record_timeout_s))

@@ -13,7 +13,7 @@ from pipelines.execution import Amount, LimitReachedError
 
 _TRIES: Final = 40
 _AGAIN_S: Final = 0.05
-_CALL_TIMEOUT_S: Final = 10.0
+_CALL_TIMEOUT_S: Final = 60.0
 
 
 class Purse:
@@ -39,7 +39,7 @@ class Purse:
 
     async def reserve(self, amount: Amount) -> tuple[int, ...]:
         """One number for each payer, or none is kept. Raises `LimitReachedError`, or `LedgerUnavailableError` when a
-        PipelineActor does not come back within 2 s."""
+        PipelineActor does not come back within 2 s, or does not answer within a minute."""
         numbers: list[int] = []
         try:
             for run_id, key in self._payers:

@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.journal import (
     CloseRun,
+    FindRun,
     JournalBusyError,
     JournalError,
     JournalUnavailableError,
@@ -13,6 +14,7 @@ from actors.journal import (
     LoadRun,
     OpenRun,
     RecordStep,
+    ReopenRun,
     UnfinishedRuns,
 )
 from actors.kernel import ActorDeadError, CallTimeout, Kernel, MailboxFull
@@ -23,7 +25,7 @@ _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
 _CALL_TIMEOUT_S = 40.0
 
-Entry = OpenRun | RecordStep | CloseRun | LoadRun | UnfinishedRuns | ListRuns
+Entry = OpenRun | ReopenRun | RecordStep | CloseRun | LoadRun | UnfinishedRuns | ListRuns | FindRun
 
 
 async def journal(kernel: Kernel, entry: Entry, patience_s: float) -> Any:

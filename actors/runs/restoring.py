@@ -45,8 +45,11 @@ def meta_of(request: RunRequest) -> dict[str, JsonValue]:
         "origin": request.origin,
         "parent": request.parent,
         "depth": request.depth,
+        "tenant": request.tenant,
+        "submitters": list(request.submitters),
         "provider_routes": routes,
         **asked,
+        **({} if request.taken_over is None else {"made_of": {**request.taken_over.facts}}),
     }
 
 
@@ -65,7 +68,9 @@ def request_of(record: RunRecord) -> RunRequest | dict[str, JsonValue]:
     if pipeline.content_hash != record.definition_hash:
         message = (
             f"the recorded definition reads as {pipeline.content_hash[:12]}, but the run began with "
-            f"{record.definition_hash[:12]}; submit it again to run it with this version"
+            f"{record.definition_hash[:12]}. Choose: `evopipe resume {record.run_id} --accept-definition` goes on by "
+            f"the recorded one as this version reads it, `evopipe resume {record.run_id} --definition FILE` by one of "
+            "yours, or submit it again as a new run"
         )
         return {"code": "definition_changed", "message": message}
     meta: Mapping[str, Any] = record.meta
@@ -80,4 +85,6 @@ def request_of(record: RunRecord) -> RunRequest | dict[str, JsonValue]:
         depth=int(meta.get("depth") or 0),
         origin=cast(RunOrigin, meta.get("origin") or "user"),
         provider_routes=dict(meta.get("provider_routes") or {}),
+        tenant=str(meta.get("tenant") or ""),
+        submitters=tuple(str(each) for each in meta.get("submitters") or ()),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -22,6 +22,7 @@ class LiveRun:
     watched: MonitorRef | None = None
     paused: str | None = None
     waiting: dict[Reply, Timer] = field(default_factory=dict[Reply, Timer])
+    tenant: str = ""
 
     def answer(self, outcome: RunOutcome | Exception) -> None:
         """Answers all who wait."""
@@ -41,6 +42,9 @@ class Roll:
         self._keep_finished = keep_finished
         self._live: dict[str, LiveRun] = {}
         self._finished: OrderedDict[str, RunOutcome] = OrderedDict()
+        self._of_tenants: Counter[str] = Counter()
+        #: Called with each run that lives no more.
+        self.when_left: Callable[[LiveRun], object] | None = None
         #: Called when the last live run has gone.
         self.when_empty: Callable[[], object] | None = None
 
@@ -57,16 +61,32 @@ class Roll:
         """The live run with this id."""
         return self._live.get(run_id)
 
-    def enter(self, run_id: str, pipeline: str) -> LiveRun:
+    def enter(self, run_id: str, pipeline: str, tenant: str = "") -> LiveRun:
         """A run begins to live."""
-        live = self._live[run_id] = LiveRun(run_id, pipeline)
+        former = self._live.get(run_id)
+        if former is not None:
+            self._of_tenants[former.tenant] -= 1
+        live = self._live[run_id] = LiveRun(run_id, pipeline, tenant=tenant)
+        self._of_tenants[tenant] += 1
         return live
+
+    def live_of(self, tenant: str) -> int:
+        """How many runs of a tenant live."""
+        return self._of_tenants.get(tenant, 0)
+
+    def _left(self, live: LiveRun) -> None:
+        self._of_tenants[live.tenant] -= 1
+        if self._of_tenants[live.tenant] <= 0:
+            del self._of_tenants[live.tenant]
+        if self.when_left is not None:
+            self.when_left(live)
 
     def strike(self, live: LiveRun) -> bool:
         """Takes this entry off, unless another one has its id by now; whether it was there."""
         if self._live.get(live.run_id) is not live:
             return False
         del self._live[live.run_id]
+        self._left(live)
         self._tell_if_empty()
         return True
 
@@ -79,6 +99,7 @@ class Roll:
         while len(self._finished) > self._keep_finished:
             self._finished.popitem(last=False)
         if live is not None:
+            self._left(live)
             live.answer(outcome)
             self._tell_if_empty()
         return live
@@ -100,6 +121,10 @@ class Roll:
     def outcome(self, run_id: str) -> RunOutcome | None:
         """How a run ended, as long as that is kept."""
         return self._finished.get(run_id)
+
+    def revive(self, run_id: str) -> None:
+        """A run that has ended does not count as ended any more."""
+        self._finished.pop(run_id, None)
 
     def pause(self, run_id: str, reason: str | None) -> None:
         """A run stands still for `reason`, or (None) goes on."""

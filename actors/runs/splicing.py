@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from actors.kernel import ActorDeadError, CallTimeout, Kernel, MailboxFull
 from pipelines.execution import Ancestry
+from pipelines.guardrails import Subject
 from pipelines.language import Scope, Step
 
 _GRACE_S = 5.0
@@ -29,6 +30,7 @@ class Failed(Protocol):
     workspace: str
     routes: Mapping[str, str]
     payers: tuple[tuple[str, str], ...]
+    subject: Subject
 
 
 class Say(Protocol):
@@ -61,6 +63,7 @@ async def another_way(
         deadline_s=timeout_s,
         ancestors=failed.ancestry.names,
         payer=failed.payers[0] if failed.payers else None,
+        subject=failed.subject,
     )
     try:
         answer: Recovered | GaveUp = await _ask(kernel, asked, timeout_s + _GRACE_S)

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from actors.journal import JournalError, LoadRun, RecordStep, RunRecord, StepRecord
 from actors.kernel import Actor, ActorDeadError, ChildSpec, Normal, Shutdown
+from actors.killswitch import Work
 from actors.runs.beginning import error_in
 from actors.runs.deadline import deadline
 from actors.runs.messages import Restate, StepBlocked, StepDone, StepGaveUp, StepOpened, StepStopped
@@ -24,7 +25,17 @@ from actors.runs.purse import Purse
 from actors.runs.recording import journal
 from actors.runs.splicing import another_way
 from actors.runs.workbench import Workbench
-from actors.steps import StepContext, SwitchedOffError, check_switches, failure_of, write_output, write_outputs
+from actors.steps import (
+    PROVIDER_FAMILIES,
+    StepContext,
+    SwitchedOffError,
+    Till,
+    check_switches,
+    failure_of,
+    provider_of,
+    write_output,
+    write_outputs,
+)
 from pipelines.execution import (
     Ancestry,
     Composite,
@@ -38,6 +49,8 @@ from pipelines.execution import (
     skipped_with,
     wants_another_way,
 )
+from pipelines.guardrails import NOBODY, Subject, Switch
+from pipelines.guardrails.budget import Payer
 from pipelines.language import Scope, Step
 
 _NO_KWARGS: Mapping[str, Any] = {}
@@ -48,7 +61,9 @@ class StepTicket:
     """What a StepActor is to do. With `failed` it goes straight to what follows a failure: for steps that consist of
     steps, whose own attempt is over. `name` is the StepActor's, `began` when the step did, in seconds of the kernel's
     clock. `skipped_with` names the step before it with which it is skipped. `payers` are the runs, each with the path
-    of a step, whose limits its calls count against. `incarnations` is counted by the StepActor alone."""
+    of a step, whose limits its calls count against; `subject` is what kill switches know the step by. `account` is who
+    pays for its calls at the Treasury. `submitters` had the run made. `incarnations` is counted by the StepActor
+    alone."""
 
     run_id: str
     pipeline: str
@@ -64,6 +79,9 @@ class StepTicket:
     failed: dict[str, JsonValue] | None = None
     skipped_with: str | None = None
     payers: tuple[tuple[str, str], ...] = ()
+    subject: Subject = NOBODY
+    account: Payer | None = None
+    submitters: tuple[str, ...] = ()
     incarnations: int = 0
 
 
@@ -74,7 +92,11 @@ def step_child(ticket: StepTicket, bench: Workbench) -> ChildSpec:
 
 
 class StepActor(Actor):
-    """Works on its ticket as soon as it has started; takes `Restate`. Ends normally when it has told its result."""
+    """Works on its ticket as soon as it has started; takes `Restate`. Ends normally when it has told its result.
+
+    A kill switch that covers it cuts it off wherever it is, until it has its result: that one is recorded, so that what
+    it cost is not paid for twice.
+    """
 
     mailbox_limit = 16
 
@@ -83,6 +105,11 @@ class StepActor(Actor):
         self._ticket = ticket
         self._bench = bench
         self._purse: Purse | None = None
+        self._till: Till | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._at_work: Work | None = None
+        self._switch: Switch | None = None  # the one that has cut it off
+        self._attempt_now = 1  # of this life
 
     def on_start(self) -> None:
         """Begins the work in a task of this actor."""
@@ -90,9 +117,18 @@ class StepActor(Actor):
         ticket.incarnations += 1
         if ticket.payers:
             self._purse = Purse(self.kernel, self.ref, ticket.payers, self._bench.price_of)
+        if ticket.account is not None and self._bench.till_of is not None:
+            self._till = self._bench.till_of(self.kernel, self.ref, ticket.account)
         if ticket.incarnations > 1:
             self._say("step_restarted", incarnation=ticket.incarnations)
-        self.spawn_task(self._work()).add_done_callback(self._ended)
+        if ticket.skipped_with is None:
+            step = ticket.step
+            family = PROVIDER_FAMILIES.get(step.type)
+            provider = None if family is None else provider_of(step, family, ticket.routes)
+            self._at_work = Work(self.ref, ticket.ancestry.names, provider, ticket.subject, self._cut)
+            self._bench.kill_view.at_work.enter(self._at_work)
+        self._task = self.spawn_task(self._work())
+        self._task.add_done_callback(self._ended)
 
     def on_receive(self, message: Restate) -> None:
         """Plain: it only tells."""
@@ -100,9 +136,25 @@ class StepActor(Actor):
             self._purse.restate()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
+        switch = self._switch
+        self._leave()
+        if self.exit_reason is not None or (switch is None and (task.cancelled() or task.exception() is not None)):
+            return
+        if switch is not None:
+            self._tell(StepBlocked(self._ticket.key, switch))
         # Ending from outside of the task leaves nothing to wait for: no further task is needed for the exit.
-        if not task.cancelled() and task.exception() is None:
-            self.ref.exit(Normal())
+        self.ref.exit(Normal())
+
+    def _cut(self, switch: Switch) -> None:
+        self._switch = switch
+        if self._task is not None:
+            self._task.cancel()
+
+    def _leave(self) -> None:
+        """From here on no switch concerns it any more."""
+        work, self._at_work, self._switch = self._at_work, None, None
+        if work is not None:
+            self._bench.kill_view.at_work.leave(work)
 
     def on_stop(self) -> None:
         """Stopped before it was done: the PipelineActor decides whether the step is still wanted."""
@@ -113,16 +165,18 @@ class StepActor(Actor):
         ticket = self._ticket
         result: Any
         try:
-            if ticket.failed is not None:
-                status, result = await self._after(ticket.failed, kind_of_error(ticket.failed))
-            elif ticket.skipped_with is not None:
+            if ticket.skipped_with is not None:
                 status, result = "skipped", skipped_with(ticket.skipped_with)
             else:
-                check_switches(self._bench.kill_view, ticket.ancestry, None)
-                status, result = await self._attempts()
+                check_switches(self._bench.kill_view, ticket.ancestry, None, ticket.subject)
+                if ticket.failed is not None:
+                    status, result = await self._after(ticket.failed, kind_of_error(ticket.failed))
+                else:
+                    status, result = await self._attempts()
         except SwitchedOffError as stopped:
-            self._tell(StepBlocked(ticket.key, stopped.switch))
+            self._switch = stopped.switch
             return
+        self._leave()
         if status == "opened":
             self._tell(StepOpened(ticket.key, result))
             return
@@ -137,6 +191,7 @@ class StepActor(Actor):
         kept: dict[str, Any] = {}
         attempt = 1
         while True:
+            self._attempt_now = attempt
             try:
                 if step.condition is not None:
                     skipped = skipped_result(step, ticket.scope)
@@ -145,7 +200,9 @@ class StepActor(Actor):
                 return await self._attempt(attempt, kept)
             except SwitchedOffError:
                 raise
-            except Exception as error:  # noqa: BLE001 - the border of a step: whatever it raises is the policy's business
+            except Exception as error:  # the border of a step: whatever it raises is the policy's business
+                if self._switch is not None:  # it made an error of being cut off
+                    raise SwitchedOffError(self._switch) from error
                 failure = failure_of(error)
             delay_s = retry_delay_s(step.retry, attempt, failure, self.kernel.rng)
             if delay_s is None:
@@ -180,6 +237,12 @@ class StepActor(Actor):
             last_attempt=attempt >= step.retry.max_attempts,
             kept=kept,
             purse=self._purse,
+            till=self._till,
+            subject=ticket.subject,
+            breakers=self._bench.breakers,
+            submitters=ticket.submitters,
+            approval_rules=bench.approval_rules,
+            work=self._at_work,
         )
 
     async def _attempt(self, attempt: int, kept: dict[str, Any]) -> tuple[str, Any]:
@@ -256,7 +319,9 @@ class StepActor(Actor):
         ticket = self._ticket
         if status == "failed":
             result = continued_result(error_in(result))
-        entry = RecordStep(ticket.run_id, key, ticket.incarnations, status, result)
+        # Those of a life that was cut off are not on record: it counts as one.
+        attempts = ticket.incarnations - 1 + self._attempt_now
+        entry = RecordStep(ticket.run_id, key, attempts, status, result)
         return await journal(self.kernel, entry, self._bench.record_timeout_s)
 
     async def _record_part(self, part: str, value: JsonValue) -> JsonValue:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from actors.journal import OpenRun
+from actors.journal import OpenRun, TakeOverRun
 from actors.kernel import (
     Actor,
     ActorDeadError,
@@ -84,9 +84,15 @@ class RunTrees:
             idempotency_key=request.idempotency_key,
         )
         try:
-            return await self._journal.call(entry, timeout_s=START_TIMEOUT_S)
+            taken = request.taken_over
+            order = entry if taken is None else TakeOverRun(entry, taken.source, taken.steps)
+            return await self._journal.call(order, timeout_s=START_TIMEOUT_S)
         except (ActorDeadError, CallTimeout) as error:
             raise RunNotStartedError(request.run_id, f"the journal does not answer ({error})") from error
+
+    def text_of(self, request: RunRequest) -> str:
+        """The definition as the journal keeps it."""
+        return self._definitions.of(request)
 
     async def start(self, request: RunRequest) -> ActorRef[Any] | None:
         """Starts the run's tree; None when it has ended already. Raises `KernelError`."""

@@ -9,10 +9,21 @@ from typing import Literal
 from pydantic import JsonValue
 
 from actors.runs.events import RunEvent
+from pipelines.guardrails import Subject
 from pipelines.language import Pipeline
 
 RunOrigin = Literal["user", "fallback", "evolution"]
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "paused"]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """The results of the finished run `source` that a new run begins with: those at the journal's paths `steps`.
+    `facts` say in the new run's meta what it was made of."""
+
+    source: str
+    steps: tuple[str, ...]
+    facts: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,9 @@ class RunRequest:
     whose limits what this run spends counts against.
     `asked` is what was asked for before references were resolved (its hash, or the reference), `references` what they
     were bound to; both only where there were any.
+    `tenant` is the user who asked for it, empty where nobody is known. `submitters` are the persons who had it made or
+    go on, which is somebody else when the owner names a tenant: none of them may approve where four eyes are wanted.
+    `taken_over` says which results of another run it begins with.
     `provider_routes` (step type family, such as "claude" -> provider name) goes before the node's own routes.
     """
 
@@ -43,6 +57,14 @@ class RunRequest:
     payer: tuple[str, str] | None = None
     asked: str | None = None
     references: tuple[Mapping[str, JsonValue], ...] = ()
+    tenant: str = ""
+    taken_over: TakenOver | None = None
+    submitters: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> Subject:
+        """What kill switches know all of its steps by."""
+        return Subject(self.tenant, self.origin == "evolution")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +73,7 @@ class RunOutcome:
 
     `results` has every top-level step's result. `error` is {code, message, step, ...} unless it succeeded. `usage`
     counts tokens, `cost_usd` is a decimal as text, None when no step said a cost. `duration_s` is the working
-    time of the last incarnation.
+    time of the last incarnation. `review` is what the guardrails say after the run, None where none apply.
     """
 
     run_id: str
@@ -62,6 +84,7 @@ class RunOutcome:
     usage: dict[str, int]
     cost_usd: str | None
     duration_s: float
+    review: dict[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True, slots=True)

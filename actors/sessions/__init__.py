@@ -2,13 +2,15 @@
 
 messages   what a session takes, replies and tells
 history    how much of a conversation goes to the model (pure)
-store      turns on disk, one SQLite file
+store      turns on disk, one SQLite file; checking: what is wrong in it
 desk       the actor: one turn at a time in each session
 """
 
+from actors.sessions.checking import flaws_of_sessions
 from actors.sessions.desk import SessionDesk
 from actors.sessions.messages import (
     Converse,
+    ForgetOldSessions,
     ForgetSession,
     ListSessions,
     ReadSession,
@@ -24,6 +26,7 @@ from actors.sessions.messages import (
 
 __all__ = [
     "Converse",
+    "ForgetOldSessions",
     "ForgetSession",
     "ListSessions",
     "ReadSession",
@@ -36,4 +39,5 @@ __all__ = [
     "Transcript",
     "Turn",
     "UnknownSessionError",
+    "flaws_of_sessions",
 ]

@@ -20,6 +20,7 @@ from actors.providers import Answer, ProviderError, complete
 from actors.sessions.history import as_turns, within_bounds
 from actors.sessions.messages import (
     Converse,
+    ForgetOldSessions,
     ForgetSession,
     ListSessions,
     ReadSession,
@@ -47,7 +48,7 @@ class _Place:
 
 
 class SessionDesk(Actor):
-    """Answers `Converse`, `ListSessions`, `ReadSession` and `ForgetSession`; keeps turns in
+    """Answers `Converse`, `ListSessions`, `ReadSession`, `ForgetSession`, `ForgetOldSessions`; keeps turns in
     `<state_dir>/sessions.sqlite3`. `result_of` makes a step's result of an answer.
 
     A provider's error, a busy session and a disk that cannot keep a turn fail the caller alone. A file that cannot be
@@ -81,6 +82,8 @@ class SessionDesk(Actor):
                 return self.defer(self._read(name, turns))
             case ForgetSession(name, wait_s):
                 return self.defer(self._forget(name, wait_s))
+            case ForgetOldSessions(before, limit):
+                return self.defer(self._in_file(lambda store: store.forget_old(before, limit, tuple(self._places))))
             case _:
                 raise TypeError(f"the session desk takes Converse, not {type(message).__name__}")
 

@@ -110,6 +110,15 @@ class ForgetSession:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetOldSessions:
+    """Ends the sessions, those of runs too, in which nothing was said since `before` (Unix seconds), at most `limit`
+    -> how many. One with a turn under way stays."""
+
+    before: float
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One turn of a session. `number` counts from 1."""
 

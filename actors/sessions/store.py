@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -22,7 +22,7 @@ from actors.sessions.messages import SessionSummary, SessionUnkeptError, Transcr
 FILE_NAME: Final = "sessions.sqlite3"
 KEPT_TURNS: Final = 1_000
 KEPT_RUN_SESSIONS: Final = 1_000
-_VERSION: Final = 1
+VERSION: Final = 1
 _BUSY_MS: Final = 5_000
 _SCHEMA: Final = """
 CREATE TABLE session (
@@ -168,9 +168,19 @@ class SessionStore:
         with self._explained(), self._transaction():
             return self._db.execute("DELETE FROM session WHERE name = ? AND durable = 1", (name,)).rowcount > 0
 
+    def forget_old(self, before: float, limit: int, but: Sequence[str] = ()) -> int:
+        """Deletes the sessions, durable or not, in which nothing was said since `before`, the oldest first and at most
+        `limit`; those named in `but` stay. Gives how many."""
+        with self._explained(), self._transaction():
+            return self._db.execute(
+                "DELETE FROM session WHERE name IN (SELECT name FROM session WHERE spoken_at < ? "
+                "AND name NOT IN (SELECT value FROM json_each(?)) ORDER BY spoken_at LIMIT ?)",
+                (before, json.dumps(list(but)), limit),
+            ).rowcount
+
     def _prepare(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > _VERSION:
+        if version > VERSION:
             raise SessionUnkeptError(
                 f"{self._path} was written by a newer version of evopipe (schema {version}); use that version, or move "
                 "the file aside to begin without sessions"
@@ -179,7 +189,7 @@ class SessionStore:
             with self._transaction():
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {_VERSION}")
+                self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextlib.contextmanager
     def _transaction(self) -> Any:

@@ -7,17 +7,19 @@ table                                   all step types
 from actors.steps.context import Executor, LastResort, StepContext, check_switches, provider_of
 from actors.steps.errors import (
     AnswerMisfitError,
+    BudgetBusyError,
     EchoedFailureError,
     LedgerUnavailableError,
     OutsideWorkspaceError,
     StepError,
     SwitchedOffError,
+    TreasuryUnavailableError,
     WorkspaceFileError,
     failure_of,
 )
 from actors.steps.jail import Jail
 from actors.steps.output import write_output, write_outputs
-from actors.steps.paying import PriceOf, unknown_price
+from actors.steps.paying import Paid, PriceOf, Till, unknown_price
 from actors.steps.table import LAST_RESORTS, PROVIDER_FAMILIES, STEP_EXECUTORS
 
 __all__ = [
@@ -25,16 +27,20 @@ __all__ = [
     "PROVIDER_FAMILIES",
     "STEP_EXECUTORS",
     "AnswerMisfitError",
+    "BudgetBusyError",
     "EchoedFailureError",
     "Executor",
     "Jail",
     "LastResort",
     "LedgerUnavailableError",
     "OutsideWorkspaceError",
+    "Paid",
     "PriceOf",
     "StepContext",
     "StepError",
     "SwitchedOffError",
+    "Till",
+    "TreasuryUnavailableError",
     "WorkspaceFileError",
     "check_switches",
     "failure_of",

@@ -6,7 +6,7 @@ import json
 
 from pydantic import JsonValue
 
-from actors.approvals import AskPerson, TooManyApprovalsError
+from actors.approvals import ApprovalSettled, AskPerson, TooManyApprovalsError
 from actors.journal import JournalError
 from actors.kernel import ActorDeadError, CallTimeout, MailboxFull
 from actors.steps.context import StepContext
@@ -17,14 +17,17 @@ from pipelines.execution import (
     Decision,
     Question,
     approval_result,
+    assents_of,
     decision_of,
     expired,
     id_of,
     iso,
     kept,
+    needed,
     question_of,
 )
 from pipelines.extraction import normalise_schema
+from pipelines.guardrails.trust import pattern_of
 from pipelines.language import ApprovalStep, render, render_text
 
 LONGEST_MESSAGE = 20_000
@@ -73,6 +76,11 @@ async def _ask(context: StepContext, step: ApprovalStep) -> Question:
         asked_at=now,
         expires_at=None if step.expires_in_s is None else now + step.expires_in_s,
         on_expiry=step.on_expiry,
+        approvals_needed=step.approvals_needed,
+        not_by_submitter=step.not_by_submitter,
+        submitters=context.submitters,
+        always_ask=step.always_ask,
+        pattern=pattern_of(context.ancestry.names, context.ancestry.hashes, context.key),
     )
     return question_of(await context.record(ASKED, kept(question))) or question
 
@@ -82,7 +90,8 @@ async def _wait(context: StepContext, question: Question) -> Decision:
     clock, wait_s, told = context.kernel.clock, _FIRST_WAIT_S, False
     while True:
         try:
-            decision = decision_of((await context.recall()).get(ANSWERED))
+            parts = await context.recall()
+            decision = decision_of(parts.get(ANSWERED))
             if decision is not None:
                 return decision
             if question.expires_at is not None and question.expires_at <= clock.wall():
@@ -90,7 +99,8 @@ async def _wait(context: StepContext, question: Question) -> Decision:
             if not told:
                 told = True
                 _say(context, question)
-            decision = await context.kernel.ref("approvals").call(AskPerson(question), timeout_s=_LONGEST_CALL_S)
+            asked = AskPerson(question, assents_of(parts))
+            decision = await context.kernel.ref("approvals").call(asked, timeout_s=_LONGEST_CALL_S)
             if decision is not None:
                 return decision
             wait_s = _FIRST_WAIT_S  # it was there: look into the journal at once
@@ -100,11 +110,22 @@ async def _wait(context: StepContext, question: Question) -> Decision:
 
 
 async def _expire(context: StepContext, question: Question) -> Decision:
-    """Recorded like an answer, so that of an answer and the end of its time one stands."""
-    decision = expired(question, context.kernel.clock.wall())
+    """Recorded like an answer, so that of an answer and the end of its time one stands. The end of its time never
+    stands for several persons."""
+    now = context.kernel.clock.wall()
+    decision = expired(question, now, several=needed(question, context.approval_rules) > 1)
     if decision is None:
+        _say_expired(context, question, now, "fail")
         raise ApprovalExpiredError(f"nobody answered before {iso(question.expires_at or 0.0)}")
-    return decision_of(await context.record(ANSWERED, kept(decision))) or decision
+    stands = decision_of(await context.record(ANSWERED, kept(decision))) or decision
+    if stands == decision:
+        _say_expired(context, question, now, decision.choice)
+    return stands
+
+
+def _say_expired(context: StepContext, question: Question, now: float, counts_as: str) -> None:
+    waited = max(0.0, now - question.asked_at)
+    context.kernel.events.publish(ApprovalSettled("expired", waited, question.id, question.pipeline, counts_as))
 
 
 def _say(context: StepContext, question: Question) -> None:

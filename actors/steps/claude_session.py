@@ -12,7 +12,7 @@ from actors.steps.asking import make_request
 from actors.steps.context import StepContext, check_switches
 from actors.steps.errors import SessionUnavailableError
 from actors.steps.fitting import Fitted, fit
-from actors.steps.paying import paid
+from actors.steps.paying import counted, paid
 from actors.steps.preset_options import options_with_preset, preset_facts
 from pipelines.execution import Spending, amount_of
 from pipelines.language import ClaudeSessionStep, render_text
@@ -34,7 +34,7 @@ async def take_turn(context: StepContext) -> JsonValue:
     scope = await context.scope_with_files(step)
     request = make_request(step, scope, options, step.timeout_s)
     provider = context.provider("claude")
-    check_switches(context.kill_view, context.ancestry, provider)
+    check_switches(context.kill_view, context.ancestry, provider, context.subject)
     fitted = await fit(context, provider, request)
     name = render_text(config.session_name or step.name, scope)
     turn_id = f"{context.run_id}:{context.key}"
@@ -54,14 +54,23 @@ async def take_turn(context: StepContext) -> JsonValue:
     )
     most_history = config.max_history_characters // 2
     try:
-        async with paid(
-            context.purse, provider, fitted.request, min(most_history, fitted.room or most_history)
-        ) as bill:
+        more = min(most_history, fitted.room or most_history)
+        async with (
+            context.watching(provider) as call,
+            paid(context.purse, provider, fitted.request, more) as bill,
+            counted(context.till, provider, fitted.request, ("turn", context.attempt), more) as entry,
+        ):
             spoken: Spoken = await context.kernel.ref("sessions").call(
                 asked, timeout_s=LONGEST_WAIT_S + request.timeout_s + _GRACE_S
             )
             used = amount_of(dict(spoken.result))
-            bill.answered(None, used.tokens, 0, used.cost_usd)
+            said = spoken.result.get("model")
+            model = said if isinstance(said, str) else None
+            call.answered(used.cost_usd)
+            bill.answered(model, used.tokens, 0, used.cost_usd)
+            # By its number: an answer that the desk had kept before a crash is paid for already.
+            entry.answered(model, used.tokens, 0, used.cost_usd)
+            entry.answer_id = f"turn {spoken.number}"
     except (ActorDeadError, CallTimeout, MailboxFull) as error:
         raise SessionUnavailableError(f"the session desk does not answer ({error})") from error
     facts: dict[str, JsonValue] = {

@@ -43,6 +43,8 @@ async def ask_conforming(
         result = result_of(answer)
         spent.add(result)
         data, problems = _checked(schema, answer)
+        if answer.data is None or problems:
+            context.judge(fits=not problems)
         if not problems:
             usage: dict[str, JsonValue] = {**spent.usage}
             return answer, {**result, "result": data, "usage": usage, "cost_usd": spent.cost_usd}

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
 
 from pydantic import JsonValue
 
 from actors.kernel import Kernel
-from actors.killswitch import KillView
-from actors.providers import Answer, Request, complete
+from actors.killswitch import KillView, Work
+from actors.providers import Answer, Caller, Request, complete
+from actors.steps.breaking import Watched, judge, watched
 from actors.steps.errors import SwitchedOffError, WorkspaceFileError
 from actors.steps.fitting import Fitted, fit
 from actors.steps.jail import Jail
-from actors.steps.paying import Purse, paid
-from pipelines.execution import Ancestry, Composite, FailureKind
+from actors.steps.paying import Purse, Till, counted, paid
+from pipelines.execution import Ancestry, ApprovalRules, Composite, FailureKind
+from pipelines.guardrails import NOBODY, Subject
+from pipelines.guardrails.breaker_panel import BreakerPanel
 from pipelines.language import BaseStep, Scope, prompt_files
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 FALLBACK_PROVIDER = "offline"
+NO_RULES = ApprovalRules()
 
 
 def said_to_nobody(_kind: str, /, **_data: JsonValue) -> None:
@@ -42,8 +47,10 @@ class StepContext:
     retry follows. `kept` lives as long as the StepActor: what an attempt puts there the next one finds. `record` keeps
     a value of this step under a path of its own in the journal and gives back the one that stands; `recall` gives all
     of them by that path, those of a former life of the run, too. `say` tells a `RunEvent` of the step: its kind, and
-    its data by name. `purse` is there when limits hold for its calls. `counted` names the summaries that this attempt
-    has paid for in a result already.
+    its data by name. `purse` is there when limits hold for its calls, `till` where a Treasury is; `subject` is what
+    kill switches know it by, `work` what they cut its calls off with. `submitters` had the run made; `approval_rules`
+    are what the node demands of approvals.
+    `counted` names the summaries that this attempt has paid for in a result already.
     """
 
     kernel: Kernel
@@ -63,7 +70,13 @@ class StepContext:
     last_attempt: bool = True
     kept: dict[str, Any] = field(default_factory=dict[str, Any])
     purse: Purse | None = None
+    till: Till | None = None
+    subject: Subject = NOBODY
+    breakers: BreakerPanel | None = None
     counted: set[str] = field(default_factory=set[str])
+    submitters: tuple[str, ...] = ()
+    approval_rules: ApprovalRules = NO_RULES
+    work: Work | None = None
 
     @property
     def jail(self) -> Jail:
@@ -103,25 +116,50 @@ class StepContext:
         `part` names the call among several of one step. The idempotency key is the same for the same call in every
         attempt and after every crash.
         """
-        check_switches(self.kill_view, self.ancestry, provider)
+        check_switches(self.kill_view, self.ancestry, provider, self.subject)
         fitted = await fit(self, provider, request)
-        async with paid(self.purse, provider, fitted.request) as bill:
-            answer = await complete(self.kernel, provider, self.keyed(fitted.request, part))
-            bill.answered(answer.model, answer.usage.input_tokens, answer.usage.output_tokens, answer.cost_usd)
-        return with_context(answer, fitted)
+        return with_context(await self._asked(provider, fitted.request, part), fitted)
 
     async def ask_plainly(self, provider: str, request: Request, part: str) -> Answer:
         """As `ask`, for a request that is known to be small."""
-        check_switches(self.kill_view, self.ancestry, provider)
-        async with paid(self.purse, provider, request) as bill:
+        check_switches(self.kill_view, self.ancestry, provider, self.subject)
+        return await self._asked(provider, request, part)
+
+    async def _asked(self, provider: str, request: Request, part: str) -> Answer:
+        async with self.watching(provider) as call:
+            answer = await self._paid(provider, request, part)
+            call.answered(answer.cost_usd, fits=None if answer.data is None else True)
+        return answer
+
+    async def _paid(self, provider: str, request: Request, part: str) -> Answer:
+        async with (
+            paid(self.purse, provider, request) as bill,
+            counted(self.till, provider, request, (part, self.attempt)) as entry,
+        ):
             answer = await complete(self.kernel, provider, self.keyed(request, part))
-            bill.answered(answer.model, answer.usage.input_tokens, answer.usage.output_tokens, answer.cost_usd)
+            used = (answer.model, answer.usage.input_tokens, answer.usage.output_tokens, answer.cost_usd)
+            bill.answered(*used)
+            entry.answered(*used)
+            entry.answer_id = str(answer.metadata.get("message_id") or "")
         return answer
 
     def keyed(self, request: Request, part: str = "") -> Request:
         """The request with its idempotency key, for calls that another actor makes."""
         key = f"{self.run_id}:{self.key}:{part}" if part else f"{self.run_id}:{self.key}"
-        return replace(request, idempotency_key=key)
+        return replace(request, idempotency_key=key, caller=self.caller)
+
+    @property
+    def caller(self) -> Caller:
+        """Whose turn its calls wait for."""
+        return Caller(self.subject.tenant, self.run_id, self.work)
+
+    def watching(self, provider: str) -> AbstractAsyncContextManager[Watched]:
+        """A call under the eyes of its pipeline's circuit breakers. Raises `TransientError` "breaker_open"."""
+        return watched(self.breakers, self.kernel, self.ancestry.names[-1], provider)
+
+    def judge(self, *, fits: bool) -> None:
+        """Says of an answer that it is, or is not, what was asked for: for the pipeline's quality breaker."""
+        judge(self.breakers, self.kernel, self.ancestry.names[-1], fits=fits)
 
 
 def with_context(answer: Answer, fitted: Fitted) -> Answer:
@@ -136,10 +174,12 @@ def provider_of(step: BaseStep, family: str, routes: Mapping[str, str]) -> str:
     return step.provider or routes.get(getattr(step, "type", family)) or routes.get(family) or FALLBACK_PROVIDER
 
 
-def check_switches(view: KillView, ancestry: Ancestry, provider: str | None) -> None:
-    """Raises `SwitchedOffError` when the node, a pipeline of the chain or the provider is switched off."""
+def check_switches(view: KillView, ancestry: Ancestry, provider: str | None, subject: Subject = NOBODY) -> None:
+    """Raises `SwitchedOffError` when a kill switch forbids a pipeline of the chain, the provider or the subject."""
+    if not view.state:
+        return
     for name in ancestry.names:
-        switch = view.blocked(pipeline=name, provider=provider)
+        switch = view.blocked(name, provider, subject)
         if switch is not None:
             raise SwitchedOffError(switch)
 

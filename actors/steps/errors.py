@@ -8,6 +8,8 @@ StepError                 the base of what executors raise themselves; `kind` de
 ├── SessionUnavailableError  the actor that keeps conversations does not answer at the moment
 ├── ContextOverflowError  the question is larger than the model's window, or than the step allows
 ├── LedgerUnavailableError  nobody says at the moment what the run may still spend
+├── TreasuryUnavailableError  nobody says at the moment what the node may still spend
+├── BudgetBusyError       calls under way hold what is left of a budget
 ├── BatchFailedError      too few tasks of a batch succeeded
 ├── PipelineDataError     what should be pipelines is none
 ├── NotAvailableError     the node cannot do what the step is for yet
@@ -89,6 +91,20 @@ class LedgerUnavailableError(StepError):
     """The actor that knows what the run may still spend does not answer at the moment."""
 
     code = "ledger_unavailable"
+    kind = FailureKind.TRANSIENT
+
+
+class TreasuryUnavailableError(StepError):
+    """The actor that knows what the node may still spend does not answer, or cannot write its ledger."""
+
+    code = "treasury_unavailable"
+    kind = FailureKind.TRANSIENT
+
+
+class BudgetBusyError(StepError):
+    """The budget would have room for the call if those under way used nothing; later it may have."""
+
+    code = "budget_busy"
     kind = FailureKind.TRANSIENT
 
 

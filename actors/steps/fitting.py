@@ -121,7 +121,7 @@ class _Fitting:
         measured = measure(request)
         if not wanted and verdict(measured.total, self.limits) is not Verdict.UNSURE:
             return _Count(measured)
-        asked = replace(request, timeout_s=min(request.timeout_s, _COUNT_TIMEOUT_S))
+        asked = replace(request, timeout_s=min(request.timeout_s, _COUNT_TIMEOUT_S), caller=self.context.caller)
         try:
             return _Count(measured, await count_tokens(self.context.kernel, self.provider, asked))
         except ProviderError as error:

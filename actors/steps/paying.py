@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol
 
-from actors.providers import Request
+from actors.providers import ProviderError, Request
 from pipelines.context import most_tokens
 from pipelines.execution import Amount
 
@@ -43,6 +44,42 @@ class Purse(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A call that was answered. `call` names it among those of its step, `answer` is the answer's own name."""
+
+    call: str
+    answer: str
+    provider: str
+    model: str | None
+    used: Amount
+
+
+class Till(Protocol):
+    """Asks the node's Treasury for what a call may use."""
+
+    def counts(self, provider: str) -> bool:
+        """Whether calls of this provider cost anything."""
+        ...
+
+    def priced(self, provider: str, model: str | None, input_tokens: int, output_tokens: int) -> Amount:
+        """Tokens with their price."""
+        ...
+
+    async def borrow(self, amount: Amount) -> int | None:
+        """What stands for the amount until it is settled or given back. Raises `LimitReachedError`,
+        `TreasuryUnavailableError`, `BudgetBusyError`."""
+        ...
+
+    async def settle(self, lease: int | None, paid: Paid) -> None:
+        """The call was answered; durable on return. Told twice for the same answer, it counts once."""
+        ...
+
+    def give_back(self, lease: int | None) -> None:
+        """The call has no answer."""
+        ...
+
+
 class Bill:
     """What one call used; filled in by who made it."""
 
@@ -50,16 +87,62 @@ class Bill:
         self._provider = provider
         self._model = request.model
         self.used: tuple[str | None, int, int, Decimal | None] | None = None
+        self.answer_id = ""
 
-    def answered(self, model: str | None, input_tokens: int, output_tokens: int, cost_usd: Decimal | None) -> None:
-        """The call has its answer."""
+    def answered(
+        self,
+        model: str | None,
+        input_tokens: int,
+        output_tokens: int,
+        cost_usd: Decimal | None,
+    ) -> None:
+        """The call has its answer. `answer_id` may be set to the vendor's name for it, where there is one."""
         self.used = (model or self._model, input_tokens, output_tokens, cost_usd)
+
+    def failed(self, error: ProviderError) -> None:
+        """The call has failed, perhaps with an answer that cannot be used: that one is paid for like any other."""
+        billed = error.billed
+        if billed is not None:
+            self.answered(billed.model, billed.usage.input_tokens, billed.usage.output_tokens, billed.cost_usd)
+            self.answer_id = billed.answer_id
+
+
+@asynccontextmanager
+async def counted(
+    till: Till | None, provider: str, request: Request, call: tuple[str, int], more_tokens: int = 0
+) -> AsyncGenerator[Bill]:
+    """As `paid`, against the budgets of the node. `call` names the call among those of its step, with the number of the
+    attempt, which tells answers apart that have no name of their own. What was answered is booked also when the step is
+    stopped over it: it is paid for. Raises `LimitReachedError`, `TreasuryUnavailableError`, `BudgetBusyError`."""
+    bill = Bill(provider, request)
+    if till is None or not till.counts(provider):
+        yield bill
+        return
+    most = till.priced(provider, request.model, most_input_tokens(request) + more_tokens, request.max_tokens)
+    lease = await till.borrow(most)
+    try:
+        yield bill
+    except ProviderError as error:
+        bill.failed(error)
+        raise
+    finally:
+        if bill.used is None:
+            till.give_back(lease)
+        else:
+            model, input_tokens, output_tokens, cost = bill.used
+            priced = till.priced(provider, model, input_tokens, output_tokens)
+            fallback = priced.cost_usd if priced.cost_usd is not None else most.cost_usd
+            used = Amount(priced.tokens, fallback if cost is None else cost)
+            name, attempt = call
+            answer = bill.answer_id or f"attempt {attempt}"
+            await till.settle(lease, Paid(name, answer, provider, model, used))
 
 
 @asynccontextmanager
 async def paid(purse: Purse | None, provider: str, request: Request, more_tokens: int = 0) -> AsyncGenerator[Bill]:
-    """Sets aside what the call inside may use at most, and settles it with what the bill says; without an answer
-    nothing was used. `more_tokens` go along that the request does not show. Raises `LimitReachedError`."""
+    """Sets aside what the call inside may use at most, and settles it with what the bill says, or with what a
+    `ProviderError` says of an answer that cannot be used; without an answer nothing was used. `more_tokens` go along
+    that the request does not show. Raises `LimitReachedError`."""
     bill = Bill(provider, request)
     if purse is None:
         yield bill
@@ -68,16 +151,17 @@ async def paid(purse: Purse | None, provider: str, request: Request, more_tokens
     numbers = await purse.reserve(most)
     try:
         yield bill
-    except BaseException:
-        purse.release(numbers)
+    except ProviderError as error:
+        bill.failed(error)
         raise
-    if bill.used is None:
-        purse.release(numbers)
-        return
-    model, input_tokens, output_tokens, cost = bill.used
-    priced = purse.priced(provider, model, input_tokens, output_tokens)
-    fallback = priced.cost_usd if priced.cost_usd is not None else most.cost_usd
-    purse.settle(numbers, Amount(priced.tokens, fallback if cost is None else cost))
+    finally:
+        if bill.used is None:
+            purse.release(numbers)
+        else:
+            model, input_tokens, output_tokens, cost = bill.used
+            priced = purse.priced(provider, model, input_tokens, output_tokens)
+            fallback = priced.cost_usd if priced.cost_usd is not None else most.cost_usd
+            purse.settle(numbers, Amount(priced.tokens, fallback if cost is None else cost))
 
 
 def most_input_tokens(request: Request) -> int:

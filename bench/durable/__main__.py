@@ -6,17 +6,27 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from bench.durable.ours import one
 from bench.durable.restarts import fill, take_up
+from runtime.daemon.loop import node_loop
+
+
+def run(measurement: Coroutine[Any, Any, Any]) -> Any:
+    """On the loop that a node's process has."""
+    with asyncio.Runner(loop_factory=node_loop) as runner:
+        return runner.run(measurement)
+
 
 match sys.argv[1:]:
     case ["ours", what, count, synchronous]:
-        print(json.dumps(asyncio.run(one(what, int(count), synchronous))), flush=True)
+        print(json.dumps(run(one(what, int(count), synchronous))), flush=True)
     case ["fill", directory, count]:
-        asyncio.run(fill(Path(directory), int(count)))
+        run(fill(Path(directory), int(count)))
     case ["resume", directory, count, begun]:
-        print(json.dumps(asyncio.run(take_up(Path(directory), int(count), float(begun)))), flush=True)
+        print(json.dumps(run(take_up(Path(directory), int(count), float(begun)))), flush=True)
     case _:
         sys.exit(__doc__)

@@ -7,7 +7,9 @@ batch                        what comes of many tasks in one step
 robust                       what stands for an answer that did not come
 branches                     what a switch, a break or a continue means to the steps around it
 approval                     what a person is asked, and what counts as an answer
+assent                       how many must say yes, and who may
 replay                       what they did besides, when they are on record
+taking_over                  which results hold when a run is run again
 failure, skipping, spending  what a failure, a condition and a result mean
 limits, resources            what a run may use: the budget as a tree, and memory and time of one pipeline
 """
@@ -15,6 +17,7 @@ limits, resources            what a run may use: the budget as a tree, and memor
 from pipelines.execution.approval import (
     ANSWERED,
     ASKED,
+    Assent,
     Decision,
     Question,
     Reply,
@@ -29,6 +32,18 @@ from pipelines.execution.approval import (
     place_of,
     question_of,
     waited_s,
+)
+from pipelines.execution.assent import (
+    ApprovalRules,
+    Objection,
+    answered_steps,
+    assent_of,
+    assent_part,
+    assents_of,
+    automatic_choice,
+    needed,
+    person_of,
+    weigh,
 )
 from pipelines.execution.batch import batch_result, fewest_successes, task_breakdown
 from pipelines.execution.branches import choose_branch, leaving_result
@@ -62,6 +77,7 @@ from pipelines.execution.robust import answered, degraded, notice, worth_a_retry
 from pipelines.execution.skipping import skipped_result, skipped_with
 from pipelines.execution.spending import RunSpending, Spending
 from pipelines.execution.switch import SwitchRun
+from pipelines.execution.taking_over import ReplayRefusedError, Takeover, no_longer_held, take_over
 from pipelines.execution.trials import Refused, Trial, TrialsRun
 from pipelines.execution.while_loop import WhileRun
 
@@ -71,6 +87,8 @@ __all__ = [
     "Account",
     "Amount",
     "Ancestry",
+    "ApprovalRules",
+    "Assent",
     "Composite",
     "Decision",
     "Fail",
@@ -86,22 +104,30 @@ __all__ = [
     "Move",
     "NestedRun",
     "NestingError",
+    "Objection",
     "Open",
     "Question",
     "Refused",
+    "ReplayRefusedError",
     "Reply",
     "RunSpending",
     "Settle",
     "Spending",
     "StepFailure",
     "SwitchRun",
+    "Takeover",
     "Trial",
     "TrialsRun",
     "WhileRun",
     "after_failure",
     "amount_of",
     "answered",
+    "answered_steps",
     "approval_result",
+    "assent_of",
+    "assent_part",
+    "assents_of",
+    "automatic_choice",
     "batch_result",
     "choose_branch",
     "closing_frame",
@@ -126,19 +152,24 @@ __all__ = [
     "leaving_result",
     "longest_s",
     "loop_items",
+    "needed",
+    "no_longer_held",
     "notice",
     "out_of_time",
+    "person_of",
     "place_of",
     "question_of",
     "resource_breach",
     "retry_delay_s",
     "skipped_result",
     "skipped_with",
+    "take_over",
     "task_breakdown",
     "tightest",
     "variables_set_within",
     "waited_s",
     "wants_another_way",
+    "weigh",
     "workflow_facts",
     "worth_a_retry",
 ]

@@ -1,7 +1,8 @@
 """What a person is asked, what counts as an answer, and what a step makes of it. Values and decisions only.
 
 A question and its answer are kept in the run's journal as JSON beside the step they belong to, under `ASKED` and
-`ANSWERED`; a question's id says where, so that it is found again by any later node.
+`ANSWERED`; a question's id says where, so that it is found again by any later node. How many must say yes, and who may,
+is in `assent`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ _INDEX_IN_ID: Final = re.compile(r"\.(\d+)(?=/|$)")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a step asks of a person. Times are Unix seconds; `fields` is JSON Schema or None."""
+    """What a step asks of a person. Times are Unix seconds; `fields` is JSON Schema or None.
+
+    `approvals_needed` persons must say yes, none of the `submitters` with `not_by_submitter`. `pattern` is what trust
+    is learned by, empty for a question that is none of a pattern; with `always_ask` trust never answers it.
+    """
 
     id: str
     run_id: str
@@ -41,6 +46,11 @@ class Question:
     asked_at: float
     expires_at: float | None = None
     on_expiry: str = REJECT
+    approvals_needed: int = 1
+    not_by_submitter: bool = False
+    submitters: tuple[str, ...] = ()
+    always_ask: bool = False
+    pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,21 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Assent:
+    """One person's yes. `person` is who that is, `by` the same as they are told of in records."""
+
+    person: str
+    by: str
+    choice: str
+    comment: str
+    data: JsonValue
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """The one answer of a question. `by` is None when it expired."""
+    """The one answer of a question. `by` is None when it expired; `others` said yes before `by` did. `automatic`: by
+    trust, in a person's place."""
 
     choice: str
     approved: bool
@@ -64,6 +87,8 @@ class Decision:
     data: JsonValue
     at: float
     expired: bool = False
+    others: tuple[Assent, ...] = ()
+    automatic: bool = False
 
 
 def id_of(run_id: str, key: str) -> str:
@@ -77,7 +102,7 @@ def place_of(question_id: str) -> tuple[str, str]:
     return run_id, _INDEX_IN_ID.sub(r"[\1]", rest)
 
 
-def kept(value: Question | Decision) -> dict[str, JsonValue]:
+def kept(value: Question | Assent | Decision) -> dict[str, JsonValue]:
     """As JSON, for the journal."""
     return cast("dict[str, JsonValue]", asdict(value))
 
@@ -87,6 +112,7 @@ def question_of(record: JsonValue) -> Question | None:
     try:
         facts: dict[str, Any] = dict(cast("dict[str, Any]", record))
         facts["choices"] = tuple(facts["choices"])
+        facts["submitters"] = tuple(facts.get("submitters", ()))
         return Question(**facts)
     except (TypeError, KeyError, ValueError):
         return None
@@ -95,7 +121,9 @@ def question_of(record: JsonValue) -> Question | None:
 def decision_of(record: JsonValue) -> Decision | None:
     """A decision that was kept; None when it cannot be read."""
     try:
-        return Decision(**cast("dict[str, Any]", record))
+        facts: dict[str, Any] = dict(cast("dict[str, Any]", record))
+        facts["others"] = tuple(Assent(**each) for each in facts.get("others", ()))
+        return Decision(**facts)
     except (TypeError, ValueError):
         return None
 
@@ -136,11 +164,12 @@ def is_refusal(choice: str) -> bool:
     return choice.lower() in REFUSALS
 
 
-def expired(question: Question, at: float) -> Decision | None:
-    """What the end of its time makes of a question; None: the step fails."""
+def expired(question: Question, at: float, *, several: bool = False) -> Decision | None:
+    """What the end of its time makes of a question; None: the step fails. It approves nothing that `several` persons
+    must say yes to."""
     if question.on_expiry == "fail":
         return None
-    approves = question.on_expiry == "approve"
+    approves = question.on_expiry == "approve" and not several
     fitting = (choice for choice in question.choices if is_refusal(choice) is not approves)
     return Decision(next(fitting, REJECT), approves, None, "nobody answered in time", None, at, expired=True)
 
@@ -151,9 +180,11 @@ def approval_result(question: Question, decision: Decision) -> dict[str, JsonVal
         "approved": decision.approved,
         "choice": decision.choice,
         "by": decision.by,
+        "also_by": [each.by for each in decision.others],
         "comment": decision.comment,
         "data": decision.data,
         "expired": decision.expired,
+        "automatic": decision.automatic,
         "asked_at": iso(question.asked_at),
         "answered_at": iso(decision.at),
         "waited_s": waited_s(question, decision),

@@ -47,6 +47,8 @@ class Ancestry:
 
     def bounded(self, deepest: int | None, most_steps: int | None = None) -> Ancestry:
         """The same with further limits; a looser one than there is changes nothing."""
+        if deepest is None and most_steps is None:
+            return self
         return replace(self, deepest=_least(self.deepest, deepest), most_steps=_least(self.most_steps, most_steps))
 
 

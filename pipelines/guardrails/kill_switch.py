@@ -16,6 +16,7 @@ from typing import Any, cast
 FORMAT_VERSION = 1
 MAX_NAME = 200
 _BAD_IN_NAME = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]")
+_SLASH_IN_FILE = "%2F"  # of `step.PIPELINE%2FSTEP`: a file's name has no slash
 
 
 class KillSwitchError(Exception):
@@ -49,14 +50,43 @@ class KillStateError(KillSwitchError):
 
 
 class Level(StrEnum):
-    """How much a switch stops: everything, one pipeline by name, or all calls of one provider."""
+    """How much a switch stops, the widest first: everything; all work of one tenant (the user who asked for it); all
+    breeding and what its organisms run; one pipeline by name; all calls of one provider; steps of one type or one step
+    of a pipeline (`TYPE` or `PIPELINE/STEP`)."""
 
     NODE = "node"
+    TENANT = "tenant"
+    EVOLUTION = "evolution"
     PIPELINE = "pipeline"
     PROVIDER = "provider"
+    STEP = "step"
 
+
+NAMELESS = frozenset({Level.NODE, Level.EVOLUTION})
+"""Levels of which a node has one switch only."""
 
 Key = tuple[Level, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StepMark:
+    """A step as switches know it: the pipeline it is written in, its name there, its type."""
+
+    pipeline: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """On whose behalf work is done, besides its pipelines. `steps` are the step itself and the steps it is part of."""
+
+    tenant: str = ""
+    evolution: bool = False
+    steps: tuple[StepMark, ...] = ()
+
+
+NOBODY = Subject()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +113,9 @@ Triggered = Mapping[Key, Switch]
 
 
 def label(key: Key) -> str:
-    """The switch as a person writes it: `node`, `pipeline NAME` or `provider NAME`."""
+    """The switch as a person writes it: `node`, `evolution`, or the level and the name."""
     level, name = key
-    return str(level) if level is Level.NODE else f"{level} {name}"
+    return str(level) if level in NAMELESS else f"{level} {name}"
 
 
 def key_of(level: str, name: str) -> Key:
@@ -95,13 +125,17 @@ def key_of(level: str, name: str) -> Key:
     except ValueError:
         expected = ", ".join(Level)
         raise InvalidSwitchError(f"no kill switch level {level!r}; expected one of {expected}") from None
-    if checked is Level.NODE:
+    if checked in NAMELESS:
         if name:
-            raise InvalidSwitchError(f"the node's kill switch has no name; got {name!r}")
-    elif not name or len(name) > MAX_NAME or _BAD_IN_NAME.search(name):
+            what = "the node's" if checked is Level.NODE else f"the {checked}"
+            raise InvalidSwitchError(f"{what} kill switch has no name; got {name!r}")
+        return (checked, name)
+    parts = name.split("/", 1) if checked is Level.STEP else [name]
+    if not all(part and len(part) <= MAX_NAME and not _BAD_IN_NAME.search(part) for part in parts):
+        more = ", or PIPELINE/STEP" if checked is Level.STEP else ""
         raise InvalidSwitchError(
             f"{name!r} cannot name a {checked}; expected 1 to {MAX_NAME} characters without "
-            "slashes, control characters or broken Unicode"
+            f"slashes, control characters or broken Unicode{more}"
         )
     return (checked, name)
 
@@ -119,16 +153,54 @@ def arm(triggered: Triggered, key: Key) -> dict[Key, Switch]:
     return {known: switch for known, switch in triggered.items() if known != key}
 
 
-def blocked(triggered: Triggered, pipeline: str | None, provider: str | None) -> Switch | None:
+def blocked(
+    triggered: Triggered, pipeline: str | None, provider: str | None, subject: Subject = NOBODY
+) -> Switch | None:
     """The switch that forbids this work, the widest first; None when it may go on."""
     if not triggered:
         return None
-    switch = triggered.get((Level.NODE, ""))
-    if switch is None and pipeline is not None:
-        switch = triggered.get((Level.PIPELINE, pipeline))
-    if switch is None and provider is not None:
-        switch = triggered.get((Level.PROVIDER, provider))
-    return switch
+    return next((found for key in _keys(pipeline, provider, subject) if (found := triggered.get(key))), None)
+
+
+def _keys(pipeline: str | None, provider: str | None, subject: Subject) -> Iterable[Key]:
+    yield (Level.NODE, "")
+    if subject.tenant:
+        yield (Level.TENANT, subject.tenant)
+    if subject.evolution:
+        yield (Level.EVOLUTION, "")
+    if pipeline is not None:
+        yield (Level.PIPELINE, pipeline)
+    if provider is not None:
+        yield (Level.PROVIDER, provider)
+    for step in subject.steps:
+        yield (Level.STEP, step.type)
+        yield (Level.STEP, f"{step.pipeline}/{step.name}")
+
+
+def covers(key: Key, pipelines: Iterable[str], provider: str | None, subject: Subject) -> bool:
+    """Whether this one switch forbids the work: what `blocked` says of it for any of the pipelines."""
+    level, name = key
+    match level:
+        case Level.NODE:
+            return True
+        case Level.TENANT:
+            return subject.tenant == name
+        case Level.EVOLUTION:
+            return subject.evolution
+        case Level.PIPELINE:
+            return name in pipelines
+        case Level.PROVIDER:
+            return provider == name
+        case Level.STEP:
+            pipeline, slash, step = name.partition("/")
+            if slash:
+                return any(each.name == step and each.pipeline == pipeline for each in subject.steps)
+            return any(each.type == name for each in subject.steps)
+
+
+def holds_steps(triggered: Triggered) -> bool:
+    """Whether a switch of the level "step" is in force."""
+    return any(level is Level.STEP for level, _ in triggered)
 
 
 def unreadable(problem: str, at: float) -> Switch:
@@ -137,11 +209,13 @@ def unreadable(problem: str, at: float) -> Switch:
 
 
 def key_of_file(name: str) -> Key | None:
-    """The switch that a trigger file of this name stands for: `node`, `pipeline.NAME`, `provider.NAME`.
+    """The switch that a trigger file of this name stands for: `node`, `evolution`, `LEVEL.NAME`.
 
-    None for any other name.
+    The slash of a step's name is written `%2F`. None for any other name.
     """
     level, _, rest = name.partition(".")
+    if level == Level.STEP:
+        rest = rest.replace(_SLASH_IN_FILE, "/", 1)
     try:
         return key_of(level, rest)
     except InvalidSwitchError:
@@ -151,7 +225,7 @@ def key_of_file(name: str) -> Key | None:
 def file_of_key(key: Key) -> str:
     """The name of the trigger file of this switch."""
     level, name = key
-    return str(level) if level is Level.NODE else f"{level}.{name}"
+    return str(level) if level in NAMELESS else f"{level}.{name.replace('/', _SLASH_IN_FILE)}"
 
 
 def serialise(triggered: Triggered) -> str:

@@ -43,6 +43,8 @@ class Pipeline(Part):
     on_error: OnError | None = None
     on_failure: Literal["stop", "finish"] = "stop"
     limits: Limits = Limits()
+    tier: Literal["simple", "complex", "meta"] | None = None
+    maturity: Literal["experimental", "beta", "production"] | None = None
     outputs: Outputs = None
     defaults: JsonMap = {}
     global_vars: JsonMap = {}
@@ -119,6 +121,10 @@ class Pipeline(Part):
         return self.output_dir or (habit if isinstance(habit, str) and habit else None)
 
 
+_MOST_TOLD = 50  # of unknown inputs: each costs a search for the nearest name
+_LONGEST_TOLD = 200
+
+
 def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue], *, others: bool = False) -> dict[str, JsonValue]:
     """The run's inputs: defaults filled in, text turned into the declared type (`"5"` -> 5).
 
@@ -128,11 +134,13 @@ def resolve_inputs(pipeline: Pipeline, given: Mapping[str, JsonValue], *, others
     known = {*pipeline.inputs, *pipeline.implied_inputs}
     problems: list[str] = []
     values: dict[str, JsonValue] = {}
-    for name in () if others else given:
-        if name not in known:
-            match = nearest(name, known)
-            hint = f"did you mean '{match}'" if match else f"known are: {', '.join(sorted(known)) or 'none'}"
-            problems.append(f"'{name}' is not an input ({hint})")
+    unknown = [] if others else [name for name in given if name not in known]
+    for name in unknown[:_MOST_TOLD]:
+        match = nearest(name[:_LONGEST_TOLD], known)
+        hint = f"did you mean '{match}'" if match else f"known are: {', '.join(sorted(known)) or 'none'}"
+        problems.append(f"'{name[:_LONGEST_TOLD]}' is not an input ({hint})")
+    if len(unknown) > _MOST_TOLD:
+        problems.append(f"{len(unknown) - _MOST_TOLD} more are not inputs")
     for name in pipeline.required_inputs:
         if name not in given:
             problems.append(f"'{name}' is required")

@@ -33,6 +33,9 @@ KEYS: Final = {
     "output_to_file": "A file below `outputs/` in the workspace that gets the result.",
     "provider": "Who answers: `anthropic`, `gemini` or `offline`. Without it the node's routes decide.",
     "role": "Read and without effect.",
+    "budget_class": "Which of the node's step budgets pays for its calls, where its type does not say it.",
+    "tier": "Which of the node's run budgets holds; worked out from the steps where it is not said.",
+    "maturity": "Which guardrails of the node apply, and who may run it.",
     "description": "For people.",
     "streaming": "Whether the text is wanted while it is made. Read and without effect.",
     # asking
@@ -116,6 +119,9 @@ KEYS: Final = {
     "expires_in_s": "Seconds until it counts as `on_expiry`. Without it the step waits for as long as it takes.",
     "on_expiry": "What it counts as when nobody answered in time.",
     "on_reject": "Whether a rejection fails the step, or is a result with `approved: false`.",
+    "approvals_needed": "How many different persons must say yes, 1 to 10; one no is enough.",
+    "not_by_submitter": "Whether whoever submitted the run may not say yes.",
+    "always_ask": "Whether a person is asked whatever trust was built (`evopipe trust`).",
     "for_s": "Seconds to wait; a number or a template.",
     "until": "The moment to wait for, such as `2030-01-31T18:00:00Z`; a template, too.",
     # the file

@@ -37,7 +37,13 @@ def waiting_words(step: BaseStep) -> str | None:
         return f"waits {step.for_s if isinstance(step.for_s, str) else f'{step.for_s:g}'} s"
     if not isinstance(step, ApprovalStep):
         return None
-    asked = f"waits until a person answers '{condition_text(step.message)}' with {' or '.join(step.choices)}"
+    several = step.approvals_needed > 1
+    who = f"{step.approvals_needed} persons approve" if several else "a person answers"
+    asked = f"waits until {who} '{condition_text(step.message)}' with {' or '.join(step.choices)}"
+    if several:
+        asked += " (one no is enough)"
+    if step.not_by_submitter:
+        asked += ", but not whoever submitted the run"
     if step.fields is not None:
         asked += " and fills in what it asks for"
     if step.expires_in_s is not None:

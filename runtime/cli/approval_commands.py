@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from runtime.cli.session import UsageProblem, node_client, parse_inputs, print_j
 from runtime.cli.watching import clock_of
 from runtime.client import NodeClient
 
+_MOST_SHOWN = 8
 TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -27,6 +29,9 @@ def list_approvals(run_id: str | None, *, as_json: bool) -> int:
         expires = f", expires in {_duration(each['expires_at'] - time.time())}" if each["expires_at"] else ""
         print(f"{each['id']}\n    {each['pipeline']}: {_first_line(each['message'])}")
         print(f"    {', '.join(each['choices'])}; for {_duration(time.time() - each['asked_at'])}{expires}")
+        for line in (_so_far(each), _then(each)):
+            if line:
+                print(f"    {line}")
     return exits.OK
 
 
@@ -48,6 +53,9 @@ def show_approval(approval: str, *, as_json: bool) -> int:
     if found["answer"]:
         print(_told(found))
     elif found["status"] == "pending":
+        for line in (_so_far(found), _then(found)):
+            if line:
+                print(line)
         print(f"choices: {', '.join(found['choices'])}")
         fields = _properties(found)
         given = "".join(f" --data {name}=..." for name in fields)
@@ -72,8 +80,10 @@ def answer_approval(
         found: dict[str, Any] = client.post(_path(approval_id), body)
     if as_json:
         print_json(found)
-    else:
+    elif found["answer"]:
         print(_told(found))
+    else:
+        print(f"{found['id']} has {_so_far(found)}")
     return exits.OK
 
 
@@ -121,10 +131,42 @@ def _properties(found: dict[str, Any]) -> dict[str, Any]:
 def _told(found: dict[str, Any]) -> str:
     answer: dict[str, Any] = found["answer"]
     word = "approved" if answer["approved"] else "rejected"
-    who = f"by {answer['by']}" if answer["by"] else "because nobody answered in time"
+    by = " and ".join([*(str(each["by"]) for each in answer["others"] if answer["approved"]), str(answer["by"])])
+    who = f"by {by}" if answer["by"] else "because nobody answered in time"
     why = f": {answer['comment']}" if answer["comment"] and answer["by"] else ""
     choice = "" if answer["choice"] in ("approve", "reject") else f" ({answer['choice']})"
     return f"{found['id']} {word}{choice} {who} at {clock_of(answer['at'], TIME)}{why}"
+
+
+def _so_far(found: dict[str, Any]) -> str:
+    """`1 of 2, by ann`; nothing where one person is enough."""
+    given: list[dict[str, Any]] = found["approvals"]
+    if found["approvals_needed"] < 2:
+        return ""
+    by = f", by {', '.join(str(each['by']) for each in given)}" if given else ""
+    return f"{len(given)} of {found['approvals_needed']}{by}"
+
+
+def _then(found: dict[str, Any]) -> str:
+    """What a yes lets go on, and what that is likely to cost."""
+    after: dict[str, Any] | None = found["follows"]
+    if after is None:
+        return ""
+    steps: list[str] = after["steps"]
+    if not steps:
+        return "then: nothing waits for it"
+    more = "" if len(steps) <= _MOST_SHOWN else f" and {len(steps) - _MOST_SHOWN} more"
+    low, high = (_dollars(after["cost_usd"][end]) for end in ("low", "high"))
+    cost = low if low == high else f"{low} to {high}"
+    unknown = f" and what is not known ({', '.join(after['unpriced'][:_MOST_SHOWN])})" if after["unpriced"] else ""
+    passes = "; further passes not counted" if after["further_passes_of"] else ""
+    return f"then: {', '.join(steps[:_MOST_SHOWN])}{more}; about {cost} US${unknown}{passes}"
+
+
+def _dollars(exact: str) -> str:
+    """At least two decimals, and two figures of what is smaller than a cent."""
+    value = Decimal(exact)
+    return "0.00" if value == 0 else f"{value:.{max(2, 1 - value.adjusted())}f}"
 
 
 def _first_line(text: str) -> str:

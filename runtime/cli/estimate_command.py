@@ -20,7 +20,7 @@ def print_estimate(
     """Needs no node; looks at sizes of files in the workspace, reads none."""
     from pipelines.language import nearest
     from pipelines.tooling import ASSUMPTIONS, estimate
-    from runtime.cli.known_models import load_models, today
+    from runtime.known_models import load_models, today
 
     pipeline = load_valid(file)
     inputs = parse_inputs(given, input_file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from runtime.cli import exits
@@ -154,6 +154,8 @@ def _shown(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return "; ".join(str(each) for each in cast("list[object]", value)) or "-"
     return str(value)
 
 

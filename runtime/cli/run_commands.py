@@ -18,6 +18,8 @@ from runtime.client import NodeClient, NodeUnreachableError, RequestFailedError
 
 RECONNECT_FOR_S = 30.0
 RECONNECT_EVERY_S = 0.2
+WAIT_FOR_ROOM_S = 3600.0
+NO_ROOM = 429
 TERMINAL = ("run_succeeded", "run_failed", "run_cancelled")
 
 
@@ -31,6 +33,7 @@ def run_pipeline(
     key: str | None,
     follow: bool,
     as_json: bool,
+    wait: bool = False,
 ) -> int:
     """Submits, and unless detached follows to the end. A file that exists goes before a pipeline of that name."""
     asked = str(workspace) if workspace is not None else os.environ.get("PIPELINE_WORKSPACE_DIR") or None
@@ -44,17 +47,36 @@ def run_pipeline(
     if key is not None:
         body["idempotency_key"] = key
     with node_client() as client:
-        accepted = client.submit(body)
+        accepted = submitted(client, body, wait=wait)
         if "pipeline_ref" in body:
             bound: dict[str, Any] = accepted["references"][0]
             say(f"running {bound['name']}@{bound['version']} of the node's library ({bound['content_hash'][:12]}).")
         if not follow:
             print_json(accepted) if as_json else print(accepted["run_id"])
             return exits.OK
-        code = _follow(client, accepted["run_id"], as_json=as_json)
+        code = follow_until_end(client, accepted["run_id"], as_json=as_json)
         if code == exits.FAILED and "file" in str(body.get("definition")):
             say(f"its file steps worked in {accepted['workspace']}.")
         return code
+
+
+def submitted(client: NodeClient, body: dict[str, Any], *, wait: bool) -> dict[str, Any]:
+    """The node's answer. With `wait` a node without room is asked again when it says, for `WAIT_FOR_ROOM_S` at most."""
+    deadline = time.monotonic() + WAIT_FOR_ROOM_S
+    while True:
+        try:
+            return client.submit(body)
+        except RequestFailedError as error:
+            if error.status != NO_ROOM:
+                raise
+            pause_s = error.retry_after_s or 1.0
+            if not wait:
+                say(f"the node expects to have room in about {pause_s:.0f} s; `evopipe run --wait` waits for it.")
+                raise
+            if time.monotonic() + pause_s > deadline:
+                raise
+            say(f"{error.message} Waiting {pause_s:.0f} s.")
+        threading.Event().wait(pause_s)
 
 
 def _what_to_run(file: Path | None, reference: str | None) -> dict[str, str]:
@@ -79,7 +101,7 @@ def _what_to_run(file: Path | None, reference: str | None) -> dict[str, str]:
 def follow_run(run_id: str, *, as_json: bool) -> int:
     """Follows a run that was submitted before."""
     with node_client() as client:
-        return _follow(client, run_id, as_json=as_json)
+        return follow_until_end(client, run_id, as_json=as_json)
 
 
 def list_runs(limit: int, *, as_json: bool) -> int:
@@ -117,7 +139,8 @@ def _working_directory() -> str:
         raise UsageProblem("the working directory is gone; change to one that is there.") from error
 
 
-def _follow(client: NodeClient, run_id: str, *, as_json: bool) -> int:
+def follow_until_end(client: NodeClient, run_id: str, *, as_json: bool) -> int:
+    """Shows a run's progress and its outcome; the exit code says how it ended."""
     try:
         with make_watcher(run_id) as watcher:
             _watch(client, run_id, watcher)

@@ -56,7 +56,7 @@ def told(error: Exception) -> int:
                 line = detail_line(detail)
                 if line.rstrip(".") not in error.message:
                     sys.stderr.write(f"  {line}\n")
-            return exits.code_of_status(error.status)
+            return exits.REFUSED if error.code == "guardrail" else exits.code_of_status(error.status)
         case OSError():
             say(str(error))
             return exits.FAILED
@@ -83,6 +83,9 @@ def detail_line(detail: Any) -> str:
         facts = cast("dict[str, Any]", detail)
         if "text" in facts:
             return str(facts["text"])
+        if "level" in facts and "reason" in facts:
+            switch = f"{facts['level']} {facts.get('name') or ''}".strip()
+            return f"{switch}: {facts['reason']} (by {facts.get('who')})"
         if "key" in facts and "message" in facts:
             return f"{facts['key']}: {facts['message']}"
     return json.dumps(detail, ensure_ascii=False)

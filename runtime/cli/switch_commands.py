@@ -7,27 +7,39 @@ import getpass
 from pathlib import Path
 from typing import Any
 
+from pipelines.guardrails.kill_switch import (
+    NAMELESS,
+    InvalidSwitchError,
+    Key,
+    KillStateError,
+    Level,
+    key_of,
+    label,
+    parse,
+)
 from runtime.cli import exits
 from runtime.cli.session import UsageProblem, node_client, print_json, reachable_places, say
+from runtime.cli.switch_by_file import by_file
 from runtime.client import NodeUnreachableError, RequestFailedError
-from runtime.settings import make_private
 
-LEVELS = ("node", "pipeline", "provider")
+LARGEST_STATE_BYTES = 10_000_001
+ANSWER_S = 2.0
+"""How long `kill` waits for a node before it takes the way that needs no answer."""
 
 
 def trigger(level: str, name: str, reason: str) -> int:
-    """Triggers a switch; with no node to ask, by the file that every node looks at."""
-    _check(level, name)
+    """Triggers a switch; where no node answers, by the file that every node and its watchdog look at."""
+    key = _key(level, name)
     socket_path, state_dir = reachable_places()
     try:
-        with node_client(timeout_s=5.0, socket_path=socket_path) as client:
+        with node_client(timeout_s=ANSWER_S, socket_path=socket_path) as client:
             state: dict[str, Any] = client.post("/v1/kill-switches", _body(level, name, reason))
     except NodeUnreachableError:
-        return _by_file(state_dir, level, name, reason)
+        return by_file(socket_path, state_dir, key, reason)
     problems: list[Any] = state.get("problems") or []
     for problem in problems:
         say(str(problem))
-    print(f"triggered: {_what(level, name)} ({reason})")
+    print(f"triggered: {label(key)} ({reason})")
     if level == "provider":
         _doubt(socket_path, name)
     return exits.OK
@@ -44,26 +56,49 @@ def _doubt(socket_path: Path, provider: str) -> None:
             say(f"this node has no provider {provider!r}, so nothing has stopped; it has {', '.join(known)}.")
 
 
+def show_reach(level: str, name: str) -> int:
+    """What a switch would stop now."""
+    key = _key(level, name)
+    socket_path, _ = reachable_places()
+    with node_client(socket_path=socket_path) as client:
+        reach: dict[str, Any] = client.post("/v1/kill-switches/dry-run", {"level": level, "name": name})
+    print(f"kill {label(key)} would stop now:" if not reach["in_force"] else f"kill {label(key)} is in force already:")
+    for what, shown in (("runs", "runs"), ("steps_in_flight", "steps in flight"), ("evolutions", "evolutions")):
+        found: dict[str, Any] = reach[what]
+        first: list[str] = found["first"]
+        more = f", and {found['count'] - len(first)} more" if first and found["count"] > len(first) else ""
+        print(f"  {shown}: {found['count']}" + (f" ({', '.join(first)}{more})" if first else ""))
+    if reach["unanswered"]:
+        say(f"{reach['unanswered']} runs did not answer; they are not counted.")
+    return exits.OK
+
+
 def arm(level: str, name: str, reason: str) -> int:
     """Makes a switch ready again."""
-    _check(level, name)
+    key = _key(level, name)
+    if not reason.strip():
+        raise UsageProblem("arming needs a reason: say with --reason why it is safe to go on.")
     socket_path, _ = reachable_places()
     with node_client(socket_path=socket_path) as client:
         client.post("/v1/kill-switches/arm", _body(level, name, reason))
-    print(f"armed: {_what(level, name)} is ready again ({reason})")
+    print(f"armed: {label(key)} is ready again ({reason})")
     return exits.OK
 
 
 def show(*, as_json: bool) -> int:
-    """What is triggered now."""
-    with node_client() as client:
-        state: dict[str, Any] = client.get("/v1/kill-switches")
+    """What is triggered now; of a node that does not answer, what it left on the disk."""
+    try:
+        with node_client() as client:
+            state: dict[str, Any] = client.get("/v1/kill-switches")
+    except NodeUnreachableError:
+        tell_latched(reachable_places()[1])
+        raise
     if as_json:
         print_json(state)
         return exits.OK
     triggered: list[dict[str, Any]] = state.get("triggered") or []
     for switch in triggered:
-        what = _what(str(switch.get("level")), str(switch.get("name") or ""))
+        what = f"{switch.get('level')} {switch.get('name') or ''}".strip()
         print(f"triggered: {what} by {switch.get('who') or '?'}: {switch.get('reason') or 'no reason given'}")
     problems: list[Any] = state.get("problems") or []
     for problem in problems:
@@ -73,40 +108,39 @@ def show(*, as_json: bool) -> int:
     return exits.OK
 
 
-def _by_file(state_dir: Path, level: str, name: str, reason: str) -> int:
-    directory = state_dir / "kill"
-    make_private(directory.parent)
-    directory.mkdir(mode=0o700, exist_ok=True)
-    file = directory / (level if level == "node" else f"{level}.{name}")
-    file.write_text(reason + "\n", encoding="utf-8")
-    say(
-        f"no node answers, so the file {file} was written: it triggers the switch of a node that hangs or starts. "
-        "Remove the file before you arm the switch."
-    )
-    return exits.OK
+def tell_latched(state_dir: Path) -> None:
+    """Says which switches the next start will find."""
+    try:
+        with (state_dir / "kill_switches.json").open("rb") as file:
+            kept = parse(file.read(LARGEST_STATE_BYTES))
+    except FileNotFoundError:
+        return
+    except (OSError, KillStateError) as error:
+        say(f"the kept kill switches cannot be read ({error}): the next start holds everything.")
+        return
+    for switch in kept.values():
+        say(f"on the disk: {switch}. It holds the next start, too, until it is armed.")
 
 
-def _check(level: str, name: str) -> None:
-    if level not in LEVELS:
-        raise UsageProblem(f"{level!r} is no level; give one of {', '.join(LEVELS)}.")
-    if level == "node" and name:
-        raise UsageProblem("the node switch has no name; write `evopipe kill node`.")
-    if level != "node" and not name:
+def _key(level: str, name: str) -> Key:
+    if level not in set(Level):
+        raise UsageProblem(f"{level!r} is no level; give one of {', '.join(Level)}.")
+    if level in NAMELESS and name:
+        raise UsageProblem(f"the {level} switch has no name; write `evopipe kill {level}`.")
+    if level not in NAMELESS and not name:
         raise UsageProblem(f"which {level}? Write `evopipe kill {level} NAME`.")
-    if "/" in name or "\0" in name:
-        raise UsageProblem(f"{name!r} cannot be the name of a {level}.")
+    try:
+        return key_of(level, name)
+    except InvalidSwitchError as error:
+        raise UsageProblem(f"{error}.") from error
 
 
 def _body(level: str, name: str, reason: str) -> dict[str, object]:
     return {"level": level, "name": name, "reason": reason, "who": _user()}
 
 
-def _user() -> str:
+def _user() -> str | None:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
-        return "cli"  # a uid without an entry, as in containers
-
-
-def _what(level: str, name: str) -> str:
-    return f"{level} {name}".strip()
+        return None  # a uid without an entry, as in containers: the node says which

@@ -38,7 +38,7 @@ def print_graph(file: Path, form: str) -> int:
 def print_explanation(file: Path) -> int:
     """In words what will happen."""
     from pipelines.tooling import explain
-    from runtime.cli.known_models import load_models
+    from runtime.known_models import load_models
 
     sys.stdout.write(explain(load_valid(file), load_models().routing))
     return exits.OK

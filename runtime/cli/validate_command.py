@@ -69,7 +69,7 @@ def _report(file: Path) -> dict[str, Any]:
 
 
 def _models() -> Models:
-    from runtime.cli.known_models import load_models
+    from runtime.known_models import load_models
 
     return load_models()
 

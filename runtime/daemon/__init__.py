@@ -10,6 +10,7 @@ from runtime.daemon.exits import (
     DaemonError,
 )
 from runtime.daemon.lock import AlreadyRunningError, InstanceLock
+from runtime.daemon.places import prepare_socket_place
 from runtime.daemon.process import NodeLike, run_daemon
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "InstanceLock",
     "NodeLike",
     "StartFailed",
+    "prepare_socket_place",
     "run_daemon",
     "start_detached",
 ]

@@ -57,7 +57,7 @@ def start_detached(log_file: Path, *, timeout_s: float = 30.0, module: str = "ru
     _make_log_directory(log_file.parent)
     read_end, write_end = os.pipe()
     command = [sys.executable, "-P", "-m", module, "--ready-fd", str(write_end)]
-    with log_file.with_name(STRAY_LOG).open("wb") as stray:
+    with open(log_file.with_name(STRAY_LOG), "wb", opener=_private) as stray:
         # What escapes structlog (an interpreter crash, a C library) lands beside the log, this start's only.
         child = subprocess.Popen(
             command,
@@ -137,6 +137,13 @@ def _parsed(line: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _private(path: str, flags: int) -> int:
+    """For the owner only, whatever the umask; a file of a former version becomes so."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def _unreported(code: int, log_file: Path) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import Iterable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,6 +66,8 @@ def configure_logging(
     # These say on "info" what our own events say better, once a request.
     for chatty in ("httpx", "httpcore", "uvicorn.access", "google_genai", "anthropic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It warns of each request that is no HTTP: whoever sends many would push all else out of the rotated files.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -76,10 +80,30 @@ def configure_logging(
     )
 
 
+def _private(path: str, flags: int) -> int:
+    """For the owner only, whatever the umask."""
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
 class _RotatedFile(logging.handlers.RotatingFileHandler):
     """Formats a record once: the standard one does it a second time, to know how long it would be."""
 
     _latest: tuple[logging.LogRecord, str] | None = None
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        """As the standard one, which asks the disk three times for every line."""
+        if self.stream is None:  # pyright: ignore[reportUnnecessaryComparison] - after a rotation that failed
+            self.stream = self._open()
+        if self.maxBytes <= 0 or not self.stream.seekable():
+            return False
+        # Flushed after every line, in append mode: what it tells is the file's end.
+        return self.stream.tell() + len(self.format(record)) + 1 >= self.maxBytes
+
+    def _open(self) -> TextIOWrapper:
+        mode: Literal["a"] = "a"  # what a rotation leaves off is empty, what a restart finds is gone on with
+        return open(self.baseFilename, mode, encoding=self.encoding, errors=self.errors, opener=_private)
 
     def format(self, record: logging.LogRecord) -> str:
         if self._latest is None or self._latest[0] is not record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import tempfile
 from pathlib import Path
@@ -23,7 +24,7 @@ def prepare_places(settings: Settings) -> None:
             EXIT_BAD_CONFIG,
         )
     _private("state directory", settings.state_dir, "EVOPIPE_STATE_DIR")
-    _private("directory of the socket", settings.socket_path.parent, "EVOPIPE_SOCKET_PATH")
+    prepare_socket_place(settings)
     _probe(settings.state_dir)
     try:
         settings.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,6 +35,14 @@ def prepare_places(settings: Settings) -> None:
         ) from error
 
 
+def prepare_socket_place(settings: Settings) -> None:
+    """Makes the directory of the socket, where its lock is, too, or checks the one there; raises `DaemonError`."""
+    if settings.access.socket_group is None:
+        _private("directory of the socket", settings.socket_path.parent, "EVOPIPE_SOCKET_PATH")
+    else:
+        _shared(settings.socket_path.parent, settings.access.socket_group)
+
+
 def _private(what: str, directory: Path, variable: str) -> None:
     try:
         make_private(directory)
@@ -41,6 +50,29 @@ def _private(what: str, directory: Path, variable: str) -> None:
         reason = error.strerror or str(error)
         raise DaemonError(
             f"the {what} {directory} cannot be used: {reason}. Correct that, or set {variable}.",
+            EXIT_STATE_UNUSABLE,
+        ) from error
+
+
+def _shared(directory: Path, group: str) -> None:
+    """The group must get through to the socket; nobody else may, and only the owner may put anything there."""
+    try:
+        gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+        if not directory.exists():
+            directory.mkdir(mode=0o700, parents=True)
+            os.chown(directory, -1, gid)
+            directory.chmod(0o750)
+        found = directory.stat()
+        if found.st_uid not in (os.getuid(), 0) or found.st_mode & 0o027 or found.st_gid != gid:
+            raise PermissionError(errno.EPERM, f"it must be the node's user's and group {group}'s, with mode 0750")
+    except KeyError:
+        raise DaemonError(
+            f"access.socket_group: there is no group {group!r} on this machine.", EXIT_BAD_CONFIG
+        ) from None
+    except OSError as error:
+        raise DaemonError(
+            f"the directory of the socket {directory} cannot be used: {error.strerror}. Correct that, or set "
+            "EVOPIPE_SOCKET_PATH.",
             EXIT_STATE_UNUSABLE,
         ) from error
 

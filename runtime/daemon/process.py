@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import structlog
 
 from actors.kernel import Kernel, StartError
+from pipelines.guardrails import Triggered
 from runtime.daemon.detach import report_failure, report_ready
 from runtime.daemon.exits import EXIT_BAD_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_STATE_UNUSABLE, DaemonError
 from runtime.daemon.heap import settle_heap
+from runtime.daemon.keeper import GuardKeeper
 from runtime.daemon.lock import InstanceLock
 from runtime.daemon.logs import configure_logging
+from runtime.daemon.loop import node_loop
 from runtime.daemon.notify import Notifier
 from runtime.daemon.places import prepare_places
 from runtime.daemon.signals import arm_last_resort, handled_signals
+from runtime.process_limits import forbid_core_files, raise_open_files
 from runtime.settings import Settings, SettingsError, load_settings
 from runtime.shutdown import ShutdownRequest
 
@@ -50,6 +54,11 @@ class NodeLike(Protocol):
         """Takes over what can change while running."""
         ...
 
+    def watched_by(self, witness: Callable[[Triggered], None], facts: Callable[[], Mapping[str, object]]) -> None:
+        """Before the start: `witness` is told of each change of the kill switches, at once and on the loop's thread;
+        `facts` say how the watchdog is."""
+        ...
+
     async def trigger_node_switch(self, reason: str, who: str) -> None:
         """Triggers the node kill switch."""
         ...
@@ -65,12 +74,19 @@ def run_daemon(*, ready_fd: int | None = None, factory: Callable[[Settings], Nod
     try:
         settings = _settings()
         prepare_places(settings)
+        raise_open_files()
+        forbid_core_files()
         with InstanceLock.for_socket(settings.socket_path), _state_lock(settings):
             _configure_log(settings, detached=ready_fd is not None)
-            code = asyncio.run(_serve(settings, factory or _node, ready_fd))
-            # A thread that hangs must not keep a stopped node from ending.
-            arm_last_resort(LEFTOVER_THREADS_S)
-            return code
+            with (
+                GuardKeeper(settings.state_dir, settings.log_file) as keeper,
+                asyncio.Runner(loop_factory=node_loop) as runner,
+            ):
+                try:
+                    return runner.run(_serve(settings, factory or _node, ready_fd, keeper))
+                finally:
+                    # Before the runner waits for its threads: one that hangs must not keep a stopped node from ending.
+                    arm_last_resort(LEFTOVER_THREADS_S)
     except DaemonError as error:
         if ready_fd is not None:
             report_failure(ready_fd, error.message, error.exit_code)
@@ -111,10 +127,13 @@ def _node(settings: Settings) -> NodeLike:
     return Node(settings)
 
 
-async def _serve(settings: Settings, factory: Callable[[Settings], NodeLike], ready_fd: int | None) -> int:
+async def _serve(
+    settings: Settings, factory: Callable[[Settings], NodeLike], ready_fd: int | None, keeper: GuardKeeper
+) -> int:
     log = _logger()
     notifier = Notifier()
     node = factory(settings)
+    node.watched_by(keeper.witness, keeper.facts)
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -135,6 +154,7 @@ async def _serve(settings: Settings, factory: Callable[[Settings], NodeLike], re
         on_reload=lambda: in_background(reload, "reload"),
         on_kill_switch=lambda: in_background(trigger, "kill_switch"),
     ):
+        in_background(keeper.beat, "watchdog_keeper")
         await _start(node, log)
         if ready_fd is not None:
             report_ready(ready_fd)

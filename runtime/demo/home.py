@@ -14,7 +14,7 @@ from pathlib import Path
 LONGEST_BASE = 60
 DROPPED_PREFIXES = ("EVOPIPE_", "XDG_", "ANTHROPIC_", "GEMINI_", "GOOGLE_")
 #: Slow enough that something can be killed while it works, fast enough to watch.
-OFFLINE_LATENCY_S = 0.25
+OFFLINE_LATENCY_S = 0.4
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.audit import decisions
 from actors.kernel import ActorRef, find, inspect, resume, suspend, trace, untrace
 from runtime.gateway.endpoint import Desk
 from runtime.gateway.problems import ApiError
@@ -29,6 +30,7 @@ class ActorEndpoints:
         await self._desk.body(request, NothingBody)
         ref = the_actor(self._desk, request)
         suspend(ref)
+        self._desk.record(decisions.actor_handled, request, "suspended", str(ref))
         return self._report(ref)
 
     async def resume(self, request: Request) -> Response:
@@ -36,6 +38,7 @@ class ActorEndpoints:
         await self._desk.body(request, NothingBody)
         ref = the_actor(self._desk, request)
         resume(ref)
+        self._desk.record(decisions.actor_handled, request, "resumed", str(ref))
         return self._report(ref)
 
     async def trace(self, request: Request) -> Response:
@@ -46,6 +49,7 @@ class ActorEndpoints:
             trace(ref, body.keep)
         else:
             untrace(ref)
+        self._desk.record(decisions.actor_handled, request, "traced", str(ref))
         return self._report(ref)
 
     def _report(self, ref: ActorRef[Any]) -> Response:

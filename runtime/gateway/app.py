@@ -12,44 +12,55 @@ from starlette.routing import Route
 
 from runtime.gateway.actors import ActorEndpoints
 from runtime.gateway.approvals import ApprovalEndpoints
+from runtime.gateway.breakers import BreakerEndpoints
+from runtime.gateway.budgets import BudgetEndpoints
 from runtime.gateway.controls import ControlEndpoints
 from runtime.gateway.endpoint import Answer, Desk, answering
 from runtime.gateway.evolutions import EvolutionEndpoints
+from runtime.gateway.guard import Guard
 from runtime.gateway.history import EventHistory
 from runtime.gateway.insight import InsightEndpoints
 from runtime.gateway.library import LibraryEndpoints
 from runtime.gateway.openapi import openapi_document
 from runtime.gateway.problems import answer_http_exception
+from runtime.gateway.rerunning import RerunEndpoints
 from runtime.gateway.results import ResultEndpoints
 from runtime.gateway.runs import RunEndpoints
 from runtime.gateway.sessions import SessionEndpoints
 from runtime.gateway.streams import HEARTBEAT_S, EventStream
+from runtime.gateway.trust import TrustEndpoints
 from runtime.gateway.view import NodeView
 from runtime.gateway.wire import WireResponse
 
 
 def build_app(
-    view: NodeView, history: EventHistory, closing: asyncio.Event, *, heartbeat_s: float = HEARTBEAT_S
+    view: NodeView, history: EventHistory, closing: asyncio.Event, guard: Guard, *, heartbeat_s: float = HEARTBEAT_S
 ) -> Starlette:
-    """The application over one node. `closing` ends its streams."""
+    """The application over one node, for those whom `guard` lets in. `closing` ends its streams."""
     desk = Desk(view, history, closing)
     runs = RunEndpoints(desk)
     results = ResultEndpoints(desk)
+    reruns = RerunEndpoints(desk, runs)
     library = LibraryEndpoints(desk)
     stream = EventStream(desk, heartbeat_s=heartbeat_s)
     controls = ControlEndpoints(desk)
     insight = InsightEndpoints(desk)
+    breakers = BreakerEndpoints(desk)
+    budgets = BudgetEndpoints(desk)
     evolutions = EvolutionEndpoints(desk)
     actors = ActorEndpoints(desk)
     sessions = SessionEndpoints(desk)
     approvals = ApprovalEndpoints(desk)
+    trust = TrustEndpoints(desk)
 
     def route(method: str, path: str, endpoint: Answer, *, patient: bool = False) -> Route:
         # Patient ones wait for a run by request and keep a deadline of their own.
         # The others get the time to arrive and the same time again to be answered; body and call tell their own
         # lateness more exactly, so this one is only for what they do not cover.
         deadline = None if patient else (lambda: 2 * desk.deadline_s + 1)
-        return Route(path, answering(endpoint, deadline), methods=[method])
+        return Route(
+            path, answering(endpoint, deadline, lambda request: guard.admit(request, method, path)), methods=[method]
+        )
 
     return Starlette(
         routes=[
@@ -61,6 +72,10 @@ def build_app(
             route("GET", "/v1/runs/{run_id}/results/{step:path}", results.result),
             route("GET", "/v1/runs/{run_id}/outputs", results.outputs),
             route("POST", "/v1/runs/{run_id}/cancel", runs.cancel),
+            route("GET", "/v1/runs/{run_id}/history", reruns.history),
+            route("POST", "/v1/runs/{run_id}/replay", reruns.replay),
+            route("POST", "/v1/runs/{run_id}/resume", reruns.resume),
+            route("POST", "/v1/journal/vacuum", reruns.vacuum, patient=True),
             route("POST", "/v1/validate", runs.validate),
             route("GET", "/v1/pipelines", library.list),
             route("GET", "/v1/pipelines/{name}", library.versions),
@@ -72,14 +87,23 @@ def build_app(
             route("GET", "/v1/tree", insight.tree),
             route("GET", "/v1/ps", insight.processes),
             route("GET", "/v1/logs", insight.logs),
+            route("GET", "/v1/audit", insight.audit),
             route("GET", "/v1/kill-switches", controls.switches),
             route("POST", "/v1/kill-switches", controls.trigger),
             route("POST", "/v1/kill-switches/arm", controls.arm),
+            route("POST", "/v1/kill-switches/dry-run", controls.preview),
+            route("GET", "/v1/breakers", breakers.list),
+            route("GET", "/v1/budgets", budgets.state),
+            route("POST", "/v1/budgets", budgets.set),
+            route("GET", "/v1/budgets/report", budgets.report),
+            route("POST", "/v1/breakers/{order}", breakers.order),
             route("POST", "/v1/evolutions", evolutions.start),
             route("GET", "/v1/evolutions/{evolution_id}", evolutions.get),
             route("GET", "/v1/approvals", approvals.list),
             route("GET", "/v1/approvals/{approval_id:path}", approvals.get),
             route("POST", "/v1/approvals/{approval_id:path}", approvals.answer),
+            route("GET", "/v1/trust", trust.list),
+            route("POST", "/v1/trust", trust.set),
             route("GET", "/v1/sessions", sessions.list),
             route("GET", "/v1/sessions/{name:path}", sessions.get),
             route("DELETE", "/v1/sessions/{name:path}", sessions.forget),

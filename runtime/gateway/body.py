@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -14,18 +15,36 @@ from runtime.gateway.strict_json import BadJsonError, read_json
 
 M = TypeVar("M", bound=BaseModel)
 LARGE_BODY_BYTES = 65_536
+MOST_KEYS = 200  # many times what any request has: each that nobody knows costs a sentence
 
 
-async def read_body(request: Request, model: type[M], *, limit_bytes: int, timeout_s: float) -> M:
-    """The checked body. Raises `ApiError`: 413 too large, 408 too slow, 400 no JSON, 422 not what was expected."""
+async def read_body(
+    request: Request,
+    model: type[M],
+    *,
+    limit_bytes: int,
+    timeout_s: float,
+    aside: Callable[..., Awaitable[Any]] = asyncio.to_thread,
+) -> M:
+    """The checked body. Raises `ApiError`: 413 too large, 408 too slow, 400 no JSON, 422 not what was expected.
+
+    `aside` runs a function in a thread: what takes megabytes would hold up every actor of the node.
+    """
     raw = await _read(request, limit_bytes, timeout_s)
+    return _checked(raw, model) if len(raw) < LARGE_BODY_BYTES else await aside(_checked, raw, model)
+
+
+def _checked(raw: bytes, model: type[M]) -> M:
     try:
-        # Decoding megabytes would hold up every actor of the node.
-        value = read_json(raw) if len(raw) < LARGE_BODY_BYTES else await asyncio.to_thread(read_json, raw)
+        value = read_json(raw)
     except BadJsonError as error:
         raise ApiError(400, "bad_json", f"{error}.") from error
     if not isinstance(value, dict):
         raise ApiError(400, "bad_json", "the body must be a JSON object, such as {}; see GET /openapi.json.")
+    keys = len(cast("dict[str, Any]", value))
+    if keys > MOST_KEYS:
+        known = ", ".join(model.model_fields) or "none"
+        raise ApiError(422, "invalid_request", f"the request has {keys} keys; known: {known}.")
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -37,7 +56,8 @@ async def read_body(request: Request, model: type[M], *, limit_bytes: int, timeo
 
 
 async def _read(request: Request, limit_bytes: int, timeout_s: float) -> bytes:
-    too_large = ApiError(413, "too_large", f"the request is larger than {limit_bytes} bytes (limits.request_bytes).")
+    setting = " (limits.request_bytes)" if limit_bytes >= LARGE_BODY_BYTES else ""
+    too_large = ApiError(413, "too_large", f"the request is larger than {limit_bytes} bytes{setting}.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_bytes:
         raise too_large

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -55,7 +54,7 @@ async def definition_of(desk: Desk, text: str | None, source: str, reference: st
                 "content_hash": entry.content_hash,
             }
         )
-    pipeline = await compile_definition(text, source)
+    pipeline = await compile_definition(desk, text, source)
     if has_references(pipeline):
         asked = asked or pipeline.content_hash
         linked = await link_definition(desk, text, source)
@@ -64,14 +63,14 @@ async def definition_of(desk: Desk, text: str | None, source: str, reference: st
     return Definition(pipeline, text, asked, tuple(bound))
 
 
-async def compile_definition(definition: str, source: str) -> Pipeline:
+async def compile_definition(desk: Desk, definition: str, source: str) -> Pipeline:
     """The checked pipeline, its references as they are. Raises `ApiError` 422 with every diagnostic."""
     known = find_known(definition, PROVIDERS)
     if known is not None:
         return known
     try:
         # Megabytes of YAML take seconds: not on the loop.
-        return await asyncio.to_thread(load_known, definition, source=source, known_providers=PROVIDERS)
+        return await desk.aside(load_known, definition, source=source, known_providers=PROVIDERS)
     except InvalidPipelineError as error:
         raise invalid(error) from error
 
@@ -79,7 +78,7 @@ async def compile_definition(definition: str, source: str) -> Pipeline:
 async def link_definition(desk: Desk, definition: str, source: str) -> Linked:
     """The pipeline with its references resolved. Raises `ApiError` 422 with every diagnostic."""
     try:
-        document, pipeline = await asyncio.to_thread(_read, definition, source)
+        document, pipeline = await desk.aside(_read, definition, source)
         linked: Linked = await desk.call("library", LinkPipeline(document, pipeline))
     except InvalidPipelineError as error:
         raise invalid(error) from error

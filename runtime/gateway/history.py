@@ -42,7 +42,7 @@ class EventHistory:
 
     def open(self, kernel: Kernel) -> None:
         """Begins to listen."""
-        self._unsubscribe = kernel.events.subscribe(self.on_event)
+        self._unsubscribe = kernel.events.subscribe(self.on_event, RunEvent)
 
     def close(self) -> None:
         """Stops listening and wakes everybody who waits."""

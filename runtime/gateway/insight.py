@@ -11,10 +11,12 @@ from typing import Any, cast
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from actors.audit import AuditPlace, last_entries
 from runtime.daemon.logs import tail
 from runtime.gateway.endpoint import Desk, flag, whole_number
 from runtime.gateway.wire import WireResponse
 
+MOST_ENTRIES = 10_000
 FOLLOW_INTERVAL_S = 0.25
 FOLLOW_BLOCK_BYTES = 262_144
 COLUMNS = ("name", "id", "class", "status", "restarts", "mailbox", "uptime_s")
@@ -44,6 +46,13 @@ class InsightEndpoints:
     async def processes(self, _request: Request) -> Response:
         """GET /v1/ps: the same, flat, with each actor's path."""
         return WireResponse({"actors": list(flatten(await self._desk.view.tree()))})
+
+    async def audit(self, request: Request) -> Response:
+        """GET /v1/audit?tail=N: the last entries of the audit log, oldest first, and how it stands."""
+        directory = AuditPlace.of(self._desk.view.settings.state_dir).directory
+        count = whole_number(request, "tail", 100, MOST_ENTRIES)
+        entries = await asyncio.to_thread(last_entries, directory, count)
+        return WireResponse({**self._desk.view.audit.facts(), "entries": entries})
 
     async def logs(self, request: Request) -> Response:
         """GET /v1/logs?tail=N&follow: the node's log, JSON lines."""

@@ -32,7 +32,7 @@ def _with_references(outcome: RunOutcome, large_bytes: int, answer_bytes: int) -
     path = f"/v1/runs/{quote(outcome.run_id, safe='')}"
     shown: dict[str, Any] = {
         name: to_wire(getattr(outcome, name))
-        for name in ("run_id", "status", "error", "usage", "cost_usd", "duration_s")
+        for name in ("run_id", "status", "error", "usage", "cost_usd", "duration_s", "review")
     }
     shown["results"] = {
         step: reference(value, f"{path}/results/{quote(step, safe='')}", large_bytes)

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.audit import decisions
 from actors.library import (
     EntryFacts,
     FindPipeline,
@@ -70,10 +71,16 @@ class LibraryEndpoints:
             "created": done.created,
             "warnings": done.warnings,
         }
+        if done.created:
+            reference = f"{entry.name}@{entry.version}"
+            self._desk.record(decisions.pipeline_registered, request, reference, entry.content_hash)
         headers = {"location": f"/v1/pipelines/{entry.name}/{entry.version}"}
         return WireResponse(answer, status_code=201 if done.created else 200, headers=headers)
 
     async def unregister(self, request: Request) -> Response:
         """DELETE /v1/pipelines/{name}/{version}: runs that use it go on with their own copy."""
         asked = UnregisterPipeline(request.path_params["name"], request.path_params["version"])
-        return WireResponse({"unregistered": await self._desk.call("library", asked)})
+        done = await self._desk.call("library", asked)
+        reference = f"{request.path_params['name']}@{request.path_params['version']}"
+        self._desk.record(decisions.pipeline_unregistered, request, reference)
+        return WireResponse({"unregistered": done})

@@ -45,7 +45,7 @@ def _sentence(item: Any, path: list[str], model: type[BaseModel]) -> str:
     kind, context = str(item["type"]), item.get("ctx", {})
     if kind == "extra_forbidden":
         known = list(model.model_fields)
-        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(path[-1][:80], known, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         return f"there is no key {path[-1][:80]!r}{hint} Known: {', '.join(known)}."
     if kind == "missing":

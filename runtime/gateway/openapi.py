@@ -33,7 +33,7 @@ class Operation:
 OPERATIONS = (
     Operation(
         "post", "/v1/runs", "Submit a pipeline. With wait: 200 and the outcome.", schemas.SubmitBody,
-        schemas.RunAccepted, 202, refusals=(422, 423, 503),
+        schemas.RunAccepted, 202, refusals=(422, 423, 429, 503),
     ),
     Operation("get", "/v1/runs", "The newest runs first.", query=("limit",)),
     Operation("get", "/v1/runs/{run_id}", "What is known of a run.", refusals=(404,)),
@@ -53,7 +53,34 @@ OPERATIONS = (
         "get", "/v1/runs/{run_id}/outputs", "How a run ended, its outputs whole, as a stream of JSON.",
         refusals=(404, 409),
     ),
+    Operation(
+        "get", "/v1/budgets", "Limits, spent, reserved and left; costs of today's pipelines and of the newest runs.",
+        query=("runs",),
+    ),
+    Operation("post", "/v1/budgets", "Set the limits of one budget for good.", schemas.BudgetBody, refusals=(422, 503)),
+    Operation(
+        "get", "/v1/budgets/report", "True cost of each pipeline, and its break-even.",
+        query=("since", "saved_minutes", "hourly_usd", "review_minutes", "development_hours"), refusals=(400, 503),
+    ),
+    Operation("get", "/v1/breakers", "The circuit breakers: state, since when and why, what they have counted."),
+    Operation(
+        "post", "/v1/breakers/{order}", "Set a circuit breaker by hand: open, close (until reset) or reset.",
+        schemas.BreakerBody, refusals=(422,),
+    ),
     Operation("post", "/v1/runs/{run_id}/cancel", "Cancel a run.", status=202, refusals=(404,)),
+    Operation("get", "/v1/runs/{run_id}/history", "Every recorded step in order, with cost and size.", refusals=(404,)),
+    Operation(
+        "post", "/v1/runs/{run_id}/replay", "A new run that takes over the results that still hold.",
+        schemas.ReplayBody, schemas.RunAccepted, 202, refusals=(404, 409, 422, 423, 503),
+    ),
+    Operation(
+        "post", "/v1/runs/{run_id}/resume", "Let a failed run go on from where it failed.", schemas.ResumeBody,
+        schemas.RunAccepted, 202, refusals=(404, 409, 422, 423, 503),
+    ),
+    Operation(
+        "post", "/v1/journal/vacuum", "Give the room of deleted records back to the disk.", schemas.NothingBody,
+        refusals=(503,),
+    ),
     Operation("post", "/v1/validate", "Check a pipeline without running it.", schemas.ValidateBody, schemas.Validity),
     Operation("get", "/v1/pipelines", "The node's library: registered and shipped pipelines.", refusals=(507,)),
     Operation("get", "/v1/pipelines/{name}", "The versions of a pipeline, the newest first.", refusals=(404,)),
@@ -79,14 +106,28 @@ OPERATIONS = (
     Operation(
         "get", "/v1/logs", "The node's log as JSON lines.", media="application/x-ndjson", query=("tail", "follow")
     ),
+    Operation(
+        "get", "/v1/audit", "The last entries of the audit log, oldest first, and how it stands.", query=("tail",)
+    ),
     Operation("get", "/v1/kill-switches", "The state of the kill switches."),
     Operation("post", "/v1/kill-switches", "Trigger a kill switch.", schemas.SwitchBody, refusals=(422,)),
-    Operation("post", "/v1/kill-switches/arm", "Make a kill switch ready again.", schemas.SwitchBody, refusals=(422,)),
+    Operation(
+        "post", "/v1/kill-switches/arm", "Make a kill switch ready again.", schemas.SwitchBody, refusals=(409, 422)
+    ),
+    Operation(
+        "post", "/v1/kill-switches/dry-run", "What a kill switch would stop now; nothing is changed.",
+        schemas.PreviewBody, refusals=(422,),
+    ),
     Operation("get", "/v1/approvals", "Questions that wait for a person, the oldest first.", query=("run", "limit")),
     Operation("get", "/v1/approvals/{id}", "A question with its preview, and what became of it.", refusals=(404,)),
     Operation(
-        "post", "/v1/approvals/{id}", "Answer a question. The first answer counts.", schemas.AnswerBody,
-        refusals=(404, 409, 413, 422, 507),
+        "post", "/v1/approvals/{id}", "Answer a question. One no decides, or as many yes as it needs.",
+        schemas.AnswerBody, refusals=(404, 409, 413, 422, 507),
+    ),
+    Operation("get", "/v1/trust", "What people answered to which pattern, its score, and the thresholds."),
+    Operation(
+        "post", "/v1/trust", "Set from which score on a pattern is approved without asking, or take that away.",
+        schemas.TrustBody, refusals=(422, 507),
     ),
     Operation("post", "/v1/evolutions", "Begin to evolve a pipeline.", schemas.EvolveBody, status=202, refusals=(422,)),
     Operation("get", "/v1/evolutions/{evolution_id}", "An evolution's progress and best genome.", refusals=(404,)),

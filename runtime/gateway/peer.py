@@ -5,12 +5,16 @@ The socket's mode keeps other users out already; the check here holds even where
 
 from __future__ import annotations
 
+import os
+import pwd
 import select
 import socket
 import struct
 import sys
 from collections.abc import Callable
 
+_SO_PEERGROUPS = 59  # asm-generic/socket.h; the socket module has no name for it
+MOST_GROUPS = 256  # Python asks for 1024 bytes at most
 PeerUid = Callable[[socket.socket], int | None]
 
 
@@ -25,9 +29,25 @@ def peer_uid(connection: socket.socket) -> int | None:
     return None
 
 
-def is_allowed(uid: int | None, own_uid: int) -> bool:
-    """Only the node's own user and root. A system that names no peer leaves it to the socket's mode."""
-    return uid is None or uid in (own_uid, 0)
+def peer_gids(connection: socket.socket) -> frozenset[int]:
+    """The groups of the process at the other end, as the kernel knew them when it connected; none where it does not
+    tell."""
+    if sys.platform != "linux":
+        return frozenset()
+    size = struct.calcsize("i")
+    try:
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 3 * size)
+        _, uid, primary = struct.unpack("3i", raw)
+    except OSError:
+        return frozenset()
+    try:
+        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, MOST_GROUPS * size)
+        return frozenset({primary, *struct.unpack(f"{len(raw) // size}i", raw)})
+    except OSError:  # more groups than fit, or an old kernel: then those that the user has by name
+        try:
+            return frozenset(os.getgrouplist(pwd.getpwuid(uid).pw_name, primary))
+        except (KeyError, OSError):
+            return frozenset({primary})
 
 
 def still_reads(connection: socket.socket) -> bool:

@@ -7,6 +7,7 @@ Kernel errors become answers here too, so that no endpoint repeats the mapping.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -19,18 +20,22 @@ from actors.approvals import (
     AnsweredError,
     ApprovalError,
     NoSuchApprovalError,
+    NotCountedError,
     NotWaitingError,
     TooManyApprovalsError,
     UnfitAnswerError,
 )
+from actors.audit import AuditError
+from actors.breakers import BreakerUnauditedError
 from actors.evolution import (
     EvolutionError,
     EvolutionStillRunningError,
+    EvolutionSwitchedOffError,
     InvalidOrderError,
     NoSuchEvolutionError,
     TooManyEvolutionsError,
 )
-from actors.journal import IdempotencyConflictError, JournalError, ResultLostError
+from actors.journal import IdempotencyConflictError, JournalBusyError, JournalError, ResultLostError, RunChangedError
 from actors.kernel import ActorDeadError, CallTimeout, KernelError, MailboxFull, MaxChildren
 from actors.library import (
     InvalidEntryError,
@@ -44,12 +49,17 @@ from actors.runs import (
     KillSwitchedError,
     NoSuchRunError,
     RunError,
+    RunNotFailedError,
     RunStillRunningError,
     RunSuspendedError,
     TooManyRunsError,
 )
 from actors.sessions import SessionBusyError, SessionError, UnknownSessionError
+from actors.treasury import BudgetUnauditedError, InvalidBudgetError, TreasuryError
+from actors.trust import TrustUnsavedError
 from pipelines.guardrails import InvalidSwitchError, KillSwitchError
+from pipelines.guardrails.breaker_panel import BreakerError
+from pipelines.guardrails.trust import TrustError
 from pipelines.language import InvalidInputsError
 from runtime.gateway.wire import WireResponse, to_wire
 
@@ -58,6 +68,7 @@ _log = structlog.stdlib.get_logger("evopipe.gateway")
 RUN_STATUS: dict[type[RunError], int] = {
     KillSwitchedError: 423,
     NoSuchRunError: 404,
+    RunNotFailedError: 409,
     RunStillRunningError: 504,
     RunSuspendedError: 503,
     TooManyRunsError: 429,
@@ -74,10 +85,12 @@ EVOLUTION_STATUS: dict[type[EvolutionError], int] = {
     InvalidOrderError: 422,
     NoSuchEvolutionError: 404,
     TooManyEvolutionsError: 429,
+    EvolutionSwitchedOffError: 423,
 }
 APPROVAL_STATUS: dict[type[ApprovalError], int] = {
     AnsweredError: 409,
     NoSuchApprovalError: 404,
+    NotCountedError: 409,
     NotWaitingError: 409,
     TooManyApprovalsError: 429,
     UnfitAnswerError: 422,
@@ -91,8 +104,17 @@ MOST_DETAILS = 200
 class ApiError(Exception):
     """An answer that is not a success. What is very long (a client's own megabytes, quoted back) is cut."""
 
-    def __init__(self, status: int, code: str, message: str, details: Sequence[object] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: Sequence[object] = (),
+        *,
+        retry_after_s: float | None = None,
+    ) -> None:
         self.status = status
+        self.retry_after_s = retry_after_s
         self.code = code
         self.message = clipped(message)
         self.details = tuple(clip_texts(each) for each in details[:MOST_DETAILS])
@@ -104,7 +126,9 @@ class ApiError(Exception):
         if self.status in (413, 408):
             headers["connection"] = "close"  # the rest of the request has not been read and will not be
         if self.status in (429, 503):
-            headers["retry-after"] = "1"
+            headers["retry-after"] = str(max(1, math.ceil(self.retry_after_s or 1.0)))
+        if self.status == 401:
+            headers["www-authenticate"] = "Bearer"
         body = {"error": {"code": self.code, "message": self.message, "details": list(self.details)}}
         return WireResponse(body, status_code=self.status, headers=headers)
 
@@ -136,6 +160,8 @@ def as_api_error(error: Exception) -> ApiError:
             return error
         case HTTPException():
             return ApiError(error.status_code, _http_code(error.status_code), _http_message(error))
+        case TooManyRunsError():
+            return ApiError(429, error.code, f"{error}.", retry_after_s=error.retry_after_s)
         case RunError():
             return ApiError(RUN_STATUS.get(type(error), 500), error.code, f"{error}.")
         case LibraryError():
@@ -150,12 +176,27 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(422, error.code, f"{error}.", error.problems)
         case IdempotencyConflictError():
             return ApiError(409, error.code, str(error))
+        case RunChangedError():
+            return ApiError(409, error.code, str(error))
+        case JournalBusyError():
+            return ApiError(503, error.code, str(error))
         case ResultLostError():
             return ApiError(500, error.code, str(error))
         case JournalError():
             # Foreseen, and often a full disk: no trace, which would only fill the log beside it.
             _log.error("journal_failed", problem=str(error))
             return ApiError(507, error.code, f"this could not be recorded: {error}")
+        case AuditError() | BudgetUnauditedError() | BreakerUnauditedError():
+            _log.error("audit_failed", problem=str(error))
+            return ApiError(507, error.code, str(error))
+        case InvalidBudgetError():
+            return ApiError(422, error.code, f"{error}.")
+        case TreasuryError():
+            return ApiError(503, error.code, f"{error}.")
+        case BreakerError():
+            return ApiError(422, error.code, f"{error}.")
+        case TrustError():
+            return ApiError(507 if isinstance(error, TrustUnsavedError) else 422, error.code, f"{error}.")
         case InvalidSwitchError():
             return ApiError(422, error.code, f"{error}")
         case KillSwitchError():

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.audit import decisions
+from actors.journal import FindRun
 from actors.killswitch import BoardState, SwitchState
 from actors.providers import PROVIDERS
 from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun, load_known
+from pipelines.execution import person_of
+from pipelines.guardrails.kill_switch import Subject, blocked, label
 from pipelines.language import InvalidPipelineError, Pipeline
 from pipelines.linking import has_references
+from runtime.gateway.content import shown
 from runtime.gateway.definitions import check_inputs, definition_of, diagnostics, link_definition
 from runtime.gateway.endpoint import Desk, whole_number
+from runtime.gateway.guard import peer_of
+from runtime.gateway.guarding import Doorman, tenant_of
 from runtime.gateway.large_values import outcome_answer
 from runtime.gateway.problems import ApiError
+from runtime.gateway.roles import Role
 from runtime.gateway.schemas import SubmitBody, ValidateBody
 from runtime.gateway.wire import WireResponse, to_wire
-from runtime.gateway.workspace import choose_workspace, make_workspace
+from runtime.gateway.workspace import Wanted, Workspaces
 
 WAIT_MARGIN_S = 5.0
 
@@ -30,6 +39,8 @@ class RunEndpoints:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._doorman = Doorman(desk)
+        self._workspaces = Workspaces(desk.view.kernel.clock.now)
 
     async def submit(self, request: Request) -> Response:
         """POST /v1/runs: 202 with the run's id, or with `wait` 200 with its outcome."""
@@ -37,19 +48,27 @@ class RunEndpoints:
         definition = await definition_of(self._desk, body.definition, body.source, body.pipeline_ref)
         pipeline = definition.pipeline
         check_inputs(pipeline, body.inputs)
-        await self._admit(pipeline)
-        workspace = await asyncio.to_thread(
-            lambda: make_workspace(
-                choose_workspace(
-                    asked=body.workspace,
-                    declared=str(pipeline.workspace_dir) if pipeline.workspace_dir else None,
-                    base_dir=body.base_dir,
-                    fallback=self._desk.view.settings.workspace,
-                )
+        tenant = tenant_of(request, body.tenant)
+        try:
+            await self.admit(pipeline, Subject(tenant))
+            await self.guard(request, pipeline, body.inputs, tenant)
+        except ApiError:
+            # Who repeats a request asks for no new run: its first one may be what has used the budget up.
+            if not await self._is_known(body.idempotency_key):
+                raise
+        owner = peer_of(request).role is Role.OWNER
+        fallback = self._desk.view.settings.workspace
+        workspace = await self._workspaces.make(
+            Wanted(
+                asked=body.workspace,
+                declared=str(pipeline.workspace_dir) if pipeline.workspace_dir else None,
+                base_dir=body.base_dir if owner else None,
+                fallback=fallback,
+                within=None if owner else fallback,
             )
         )
         run = RunRequest(
-            run_id=self._new_id(),
+            run_id=self.new_id(),
             pipeline=pipeline,
             inputs=dict(body.inputs),
             workspace=str(workspace),
@@ -57,10 +76,16 @@ class RunEndpoints:
             idempotency_key=body.idempotency_key,
             asked=definition.asked,
             references=definition.references,
+            tenant=tenant,
+            submitters=(person_of(peer_of(request).tenant),),
         )
         run_id = await self._desk.call("runs", SubmitRun(run))
+        self._desk.record(
+            decisions.run_submitted, request, str(run_id),
+            pipeline=pipeline.name, content_hash=pipeline.content_hash, workspace=str(workspace),
+        )  # fmt: skip
         if body.wait:
-            return await self._outcome(str(run_id), body.timeout_s)
+            return await self._outcome(request, str(run_id), body.timeout_s)
         accepted: dict[str, Any] = {"run_id": run_id, "pipeline": pipeline.name, "workspace": str(workspace)}
         if definition.references:
             accepted["references"] = definition.references
@@ -69,31 +94,32 @@ class RunEndpoints:
     async def list(self, request: Request) -> Response:
         """GET /v1/runs?limit=N: the newest runs first."""
         limit = whole_number(request, "limit", 100, 10_000)
-        return WireResponse({"runs": await self._desk.call("runs", ListRuns(limit))})
+        return WireResponse({"runs": shown(request, await self._desk.call("runs", ListRuns(limit)))})
 
     async def get(self, request: Request) -> Response:
         """GET /v1/runs/{id}."""
-        return WireResponse(await find_run(self._desk, request.path_params["run_id"]))
+        return WireResponse(shown(request, await find_run(self._desk, request.path_params["run_id"])))
 
     async def wait(self, request: Request) -> Response:
         """GET /v1/runs/{id}/outcome?timeout_s=N: 200 with the outcome, or 202 when it goes on."""
         seconds = whole_number(request, "timeout_s", 60, 3600)
         run_id = request.path_params["run_id"]
         await find_run(self._desk, run_id)
-        return await self._outcome(run_id, max(float(seconds), 0.05))
+        return await self._outcome(request, run_id, max(float(seconds), 0.05))
 
     async def cancel(self, request: Request) -> Response:
         """POST /v1/runs/{id}/cancel: 202; a run that has ended stays as it is."""
         run_id = request.path_params["run_id"]
         await find_run(self._desk, run_id)
         answer = await self._desk.call("runs", CancelRun(run_id))
+        self._desk.record(decisions.run_cancel_asked, request, run_id, answer is True)
         return WireResponse({"run_id": run_id, "cancelled": to_wire(answer)}, status_code=202)
 
     async def validate(self, request: Request) -> Response:
         """POST /v1/validate: 200 in both cases, with everything that is wrong."""
         body = await self._desk.body(request, ValidateBody)
         try:
-            pipeline = await asyncio.to_thread(
+            pipeline = await self._desk.aside(
                 load_known, body.definition, source=body.source, known_providers=PROVIDERS
             )
         except InvalidPipelineError as error:
@@ -107,7 +133,7 @@ class RunEndpoints:
             {"valid": True, "name": pipeline.name, "content_hash": pipeline.content_hash, "diagnostics": []}
         )
 
-    async def _outcome(self, run_id: str, timeout_s: float) -> Response:
+    async def _outcome(self, request: Request, run_id: str, timeout_s: float) -> Response:
         try:
             async with asyncio.timeout(timeout_s):
                 outcome = await self._desk.call(
@@ -115,25 +141,38 @@ class RunEndpoints:
                 )
         except TimeoutError:  # RunStillRunningError is one, too
             return WireResponse({"run_id": run_id, "status": "running"}, status_code=202)
+        if not peer_of(request).sees_content:
+            return WireResponse(shown(request, outcome))
         settings = self._desk.view.settings
         return await outcome_answer(outcome, settings.journal.large_bytes, settings.limits.answer_bytes)
 
-    async def _admit(self, pipeline: Pipeline) -> None:
+    async def admit(self, pipeline: Pipeline, subject: Subject) -> None:
         """Refuses at the door what a kill switch would stop at once; an unanswered question is a refusal."""
         if self._desk.view.shutdown.draining.is_set():
             raise ApiError(503, "stopping", "the node is stopping and takes no new runs.")
-        for switch in triggered_switches(await self._desk.call("kill_board", SwitchState())):
-            if switch["level"] == "node" or (switch["level"] == "pipeline" and switch["name"] == pipeline.name):
-                what = f"{switch['level']} {switch['name']}".strip()
-                raise ApiError(
-                    423,
-                    "kill_switch",
-                    f"the {what} kill switch is triggered ({switch.get('reason') or 'no reason given'}); "
-                    f"`evopipe arm {what} --reason ...` makes it ready again.",
-                    [switch],
-                )
+        state: BoardState = await self._desk.call("kill_board", SwitchState())
+        switch = blocked({each.key: each for each in state.triggered}, pipeline.name, None, subject)
+        if switch is not None:
+            what = label(switch.key)
+            raise ApiError(
+                423,
+                "kill_switch",
+                f"the {what} kill switch is triggered ({switch.reason or 'no reason given'}); "
+                f"`evopipe arm {what} --reason ...` makes it ready again.",
+                [to_wire(switch)],
+            )
 
-    def _new_id(self) -> str:
+    async def _is_known(self, idempotency_key: str | None) -> bool:
+        if idempotency_key is None:
+            return False
+        return await self._desk.call("journal", FindRun(idempotency_key)) is not None
+
+    async def guard(self, request: Request, pipeline: Pipeline, inputs: Mapping[str, JsonValue], tenant: str) -> None:
+        """Refuses what the guardrails of the pipeline's maturity forbid before a run."""
+        level = await self._doorman.check_user(request, pipeline)
+        await self._doorman.check(level, pipeline, inputs, tenant)
+
+    def new_id(self) -> str:
         kernel = self._desk.view.kernel
         return f"run-{int(kernel.clock.wall() * 1000):012x}{kernel.rng.getrandbits(32):08x}"
 
@@ -146,9 +185,3 @@ async def find_run(desk: Desk, run_id: str) -> dict[str, Any]:
     """What is known of a run. Raises `NoSuchRunError`."""
     known: dict[str, Any] = to_wire(await desk.call("runs", GetRun(run_id)))
     return known
-
-
-def triggered_switches(state: BoardState) -> list[dict[str, Any]]:
-    """The triggered switches in a board's snapshot, as plain values."""
-    plain: dict[str, Any] = to_wire(state)
-    return list(plain["triggered"])

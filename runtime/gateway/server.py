@@ -15,20 +15,12 @@ import stat
 from pathlib import Path
 
 import structlog
-import uvicorn
 
 from actors.kernel import Actor
-from runtime.embedded_server import EmbeddedServer
-from runtime.gateway.app import build_app
-from runtime.gateway.connection import ConnectionLimits, guarded_protocol
-from runtime.gateway.history import EventHistory
-from runtime.gateway.peer import PeerUid, peer_uid
+from runtime.gateway.access import Access, Peer, user_name
+from runtime.gateway.peer import PeerUid, peer_gids, peer_uid
+from runtime.gateway.serving import Serving
 from runtime.gateway.view import NodeView
-
-BACKLOG = 512
-STOP_GRACE_S = 2
-LARGEST_HEAD_BYTES = 65_536
-READY_DEADLINE_S = 5.0
 
 _log = structlog.stdlib.get_logger("evopipe.gateway")
 
@@ -45,36 +37,21 @@ class SocketServer(Actor):
         self._view = view
         self._path = path
         self._uid_of = uid_of
-        self._history = EventHistory()
-        self._closing = asyncio.Event()
-        self._server: EmbeddedServer | None = None
-        self._serving: asyncio.Task[object] | None = None
+        self._serving = Serving(self, view)
 
     async def on_start(self) -> None:
-        """Returns when the socket answers. Raises `SocketBusyError` or `OSError`."""
-        listener = bind_private(self._path)
-        limits = self._view.settings.limits
-        config = uvicorn.Config(
-            build_app(self._view, self._history, self._closing),
-            http=guarded_protocol(
-                ConnectionLimits(limits.request_timeout_s, limits.connections, LARGEST_HEAD_BYTES), self._uid_of
-            ),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=STOP_GRACE_S,
-            # Requests are not the actor's own work: a fresh context keeps them from being taken for it.
-            reset_contextvars=True,
-        )
-        self._server = EmbeddedServer(config)
-        self._history.open(self.kernel)
-        self._serving = self.spawn_task(self._serve(self._server, listener))
-        async with asyncio.timeout(READY_DEADLINE_S):
-            await self._server.ready.wait()
+        """Returns when the socket answers. Raises `SocketBusyError`, `AccessError` or `OSError`."""
+        access = Access(self._view.settings.access, os.getuid())
+        listener = bind_private(self._path, access.socket_gid)
+        inode = self._path.stat().st_ino
+
+        def peer_at(transport: asyncio.Transport) -> Peer | None:
+            connection = transport.get_extra_info("socket")
+            uid = self._uid_of(connection)
+            role = access.role_of(uid, peer_gids(connection))
+            return access.peer(user_name(uid), role) if role is not None else None
+
+        await self._serving.start(listener, peer_at, access, at_end=lambda: _remove(self._path, inode))
 
     async def on_receive(self, message: object) -> None:
         """There are no messages to this actor; one that comes is noted and dropped."""
@@ -82,31 +59,18 @@ class SocketServer(Actor):
 
     async def on_stop(self) -> None:
         """Takes no new connections, ends the event streams, lets answers under way finish (at most 2 s)."""
-        self._closing.set()
-        self._history.close()
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
-            await asyncio.wait({self._serving}, timeout=STOP_GRACE_S + 1)
-
-    async def _serve(self, server: EmbeddedServer, listener: socket.socket) -> None:
-        inode = self._path.stat().st_ino
-        try:
-            await server.serve(sockets=[listener])
-            if not self._closing.is_set():
-                raise RuntimeError("the socket server ended by itself")
-        finally:
-            # Also on a kill, when on_stop does not run.
-            self._closing.set()
-            self._history.close()
-            server.cut_off()
-            listener.close()
-            with contextlib.suppress(OSError):
-                if self._path.stat().st_ino == inode:
-                    self._path.unlink()
+        await self._serving.stop()
 
 
-def bind_private(path: Path) -> socket.socket:
-    """A listening-ready socket at `path` with mode 0600. A file left there by a dead node is replaced.
+def _remove(path: Path, inode: int) -> None:
+    with contextlib.suppress(OSError):
+        if path.stat().st_ino == inode:
+            path.unlink()
+
+
+def bind_private(path: Path, gid: int | None = None) -> socket.socket:
+    """A listening-ready socket at `path` with mode 0600, or for that group too with 0660. A file left there by a
+    dead node is replaced.
 
     Raises `SocketBusyError` when somebody answers there, `FileExistsError` when it is no socket.
     """
@@ -118,6 +82,9 @@ def bind_private(path: Path) -> socket.socket:
         # no umask to change under the feet of other threads.
         os.fchmod(listener.fileno(), 0o600)
         listener.bind(str(path))
+        if gid is not None:
+            os.chown(path, -1, gid)  # first: 0660 is for this group and no other, not even for a moment
+            path.chmod(0o660)
     except BaseException:
         listener.close()
         raise

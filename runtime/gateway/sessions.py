@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.audit import decisions
 from actors.sessions import ForgetSession, ListSessions, ReadSession
 from runtime.gateway.endpoint import Desk, whole_number
 from runtime.gateway.wire import WireResponse, to_wire
@@ -34,4 +35,5 @@ class SessionEndpoints:
         """DELETE /v1/sessions/{name}: all its turns go."""
         name = request.path_params["name"]
         await self._desk.call("sessions", ForgetSession(name))
+        self._desk.record(decisions.session_forgotten, request, name)
         return WireResponse({"forgotten": name})

@@ -10,9 +10,11 @@ from starlette.responses import Response, StreamingResponse
 
 from actors.kernel import KernelError
 from actors.runs import TERMINAL_KINDS, RunError, RunEvent, RunEvents
+from runtime.gateway.content import without_content
 from runtime.gateway.endpoint import Desk
+from runtime.gateway.guard import peer_of
 from runtime.gateway.runs import find_run
-from runtime.gateway.wire import encode
+from runtime.gateway.wire import encode, to_wire
 
 HEARTBEAT_S = 10.0
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
@@ -41,26 +43,26 @@ class EventStream:
         seen = request.headers.get("last-event-id", "")
         after = int(seen) if re.fullmatch(r"\d{1,15}", seen) else 0
         return StreamingResponse(
-            self._stream(run_id, after),
+            self._stream(run_id, after, peer_of(request).sees_content),
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )
 
-    async def _stream(self, run_id: str, after: int) -> AsyncIterator[str]:
+    async def _stream(self, run_id: str, after: int, sees: bool) -> AsyncIterator[str]:
         history = self._desk.history
         yield ": evopipe\n\n"
         while not self._desk.closing.is_set():
-            events = history.since(run_id, after)
+            events = _since_reopened(history.since(run_id, after))
             for event in events:
-                if event.seq > after + 1:
+                if event.seq > after + 1 and event.kind != "run_reopened":  # its former life is left out, not lost
                     yield frame("gap", {"run_id": run_id, "missed": event.seq - after - 1})
                 after = event.seq
-                yield frame(event.kind, event, event.seq)
+                yield frame(event.kind, event if sees else without_content(to_wire(event)), event.seq)
                 if event.kind in TERMINAL_KINDS:
                     return
             if events:
                 continue
-            ended = await self._ended(run_id)
+            ended = await self._ended(run_id, sees)
             if ended is not None and not history.since(run_id, after):
                 yield ended
                 return
@@ -69,7 +71,7 @@ class EventStream:
                 yield ": alive\n\n"
         yield frame("closing", {"run_id": run_id, "reason": "the node's socket closes; the run goes on or resumes"})
 
-    async def _ended(self, run_id: str) -> str | None:
+    async def _ended(self, run_id: str, sees: bool) -> str | None:
         """The last event of a run that ended before anybody here listened."""
         try:
             known = await find_run(self._desk, run_id)
@@ -79,7 +81,13 @@ class EventStream:
         if status not in ENDED:
             return None
         facts = {"run_id": run_id, "kind": f"run_{status}", "step": None, "data": {"error": known.get("error")}}
-        return frame(f"run_{status}", facts)
+        return frame(f"run_{status}", facts if sees else without_content(facts))
+
+
+def _since_reopened(events: list[RunEvent]) -> list[RunEvent]:
+    """Of a run that was opened again after it had failed: what came since. Its former end is no end any more."""
+    last = max((index for index, event in enumerate(events) if event.kind == "run_reopened"), default=0)
+    return events[last:]
 
 
 def frame(kind: str, data: object, seq: int | None = None) -> str:

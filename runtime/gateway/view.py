@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from actors.audit import AuditBook
 from actors.kernel import Kernel, RestartLog
 from runtime.settings import Settings
 from runtime.shutdown import ShutdownRequest
@@ -21,6 +22,11 @@ class NodeView(Protocol):
     @property
     def restart_log(self) -> RestartLog:
         """Who was restarted, when and why."""
+        ...
+
+    @property
+    def audit(self) -> AuditBook:
+        """Where decisions are recorded."""
         ...
 
     @property

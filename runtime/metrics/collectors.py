@@ -23,13 +23,26 @@ from prometheus_client import (
 )
 
 from actors.approvals import ApprovalSettled, ApprovalsPending
-from actors.kernel import CallTimedOut, ChildRestarted, Kernel, LoopBlocked, MailboxOverflowed, SupervisorEscalated
+from actors.audit import AuditBook
+from actors.kernel import (
+    EVERY_LIFE,
+    CallTimedOut,
+    ChildRestarted,
+    Kernel,
+    LoopBlocked,
+    MailboxOverflowed,
+    SupervisorEscalated,
+)
 from actors.killswitch import KillView
 from actors.providers.events import ProviderCalled
 from actors.runs.events import RunEvent
 from actors.runs.values import RunOrigin
+from actors.treasury import BudgetView
+from pipelines.guardrails.breaker_panel import BreakerPanel
+from runtime.metrics.flow import FlowMetrics
 from runtime.metrics.labels import UNKNOWN, BoundedLabel, one_of
-from runtime.metrics.live import LiveActors, LiveSwitches
+from runtime.metrics.live import LiveActors, LiveAudit, LiveSwitches
+from runtime.metrics.money import MoneyMetrics
 
 STEP_SECONDS = (0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 CALL_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
@@ -43,7 +56,7 @@ STEP_ENDS = {"step_succeeded": "succeeded", "step_failed": "failed", "step_skipp
 FALLBACK_ENDS = {"fallback_succeeded": "succeeded", "fallback_failed": "failed"}
 #: Supervisors of these kinds have an id in their names.
 ONE_FAMILY = frozenset({"run", "evolution"})
-RUN_BEGINNINGS = frozenset({"run_accepted", "run_started", "run_resumed", "run_paused", "run_unpaused"})
+RUN_BEGINNINGS = frozenset({"run_accepted", "run_started", "run_resumed", "run_reopened", "run_paused", "run_unpaused"})
 ORIGINS = get_args(RunOrigin)
 
 
@@ -54,7 +67,14 @@ class NodeMetrics:
     restarted counts once.
     """
 
-    def __init__(self, kernel: Kernel, view: KillView) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        view: KillView,
+        panel: BreakerPanel | None = None,
+        budgets: Callable[[], BudgetView | None] = lambda: None,
+        audit: AuditBook | None = None,
+    ) -> None:
         self.registry = CollectorRegistry()
         self._kernel = kernel
         self._pipeline = BoundedLabel(100)
@@ -69,14 +89,17 @@ class NodeMetrics:
         self._make_provider_metrics()
         self._make_approval_metrics()
         self._make_kernel_metrics()
+        self._flow = FlowMetrics(self.registry, self._provider, panel)
+        self._money = MoneyMetrics(self.registry, budgets)
         self.registry.register(LiveActors(kernel, self._actor_class))
         self.registry.register(LiveSwitches(view))
+        self.registry.register(LiveAudit(audit or AuditBook()))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
     def attach(self) -> Callable[[], None]:
         """Counts what happens from now on; the returned function ends that."""
-        return self._kernel.events.subscribe(self.observe)
+        return self._kernel.events.subscribe(self.observe, but=EVERY_LIFE)
 
     def observe(self, event: object) -> None:
         """Counts one event; kinds it does not know are no error."""
@@ -97,11 +120,12 @@ class NodeMetrics:
                 self._blocked.inc()
             case ApprovalsPending(count):
                 self._approvals_pending.set(count)
-            case ApprovalSettled(outcome, waited_s):
+            case ApprovalSettled(outcome=outcome, waited_s=waited_s):
                 self._approvals.labels(outcome).inc()
                 self._approval_seconds.observe(max(0.0, waited_s))
             case _:
-                pass
+                if not self._money.observe(event):
+                    self._flow.observe(event)
 
     def observe_loop_lag(self, lag_s: float) -> None:
         """Counts how late the event loop was at one measurement, in seconds."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from actors.audit import AuditBook
 from actors.kernel import Kernel
 from actors.killswitch import KillView
 from pipelines.guardrails import Level
@@ -72,3 +73,26 @@ class LiveSwitches(Collector):
 
     def _family(self) -> GaugeMetricFamily:
         return GaugeMetricFamily("evopipe_kill_switch_triggered", "Kill switches in force.", labels=["level", "name"])
+
+
+class LiveAudit(Collector):
+    """How the audit log stands."""
+
+    def __init__(self, book: AuditBook) -> None:
+        self._book = book
+
+    def describe(self) -> Iterator[Metric]:
+        yield from self.collect()
+
+    def collect(self) -> Iterator[Metric]:
+        book = self._book
+        waiting = len(book.waiting) + len(book.in_flight)
+        yield CounterMetricFamily("evopipe_audit_entries", "Decisions kept by this node.", value=book.entries)
+        yield CounterMetricFamily("evopipe_audit_dropped", "Decisions there was no room for.", value=book.dropped)
+        yield GaugeMetricFamily("evopipe_audit_waiting", "Decisions that wait for the disk.", value=waiting)
+        yield GaugeMetricFamily(
+            "evopipe_audit_failing", "1 while the audit log cannot be written.", value=1 if book.problem else 0
+        )
+        yield GaugeMetricFamily(
+            "evopipe_audit_damaged", "1 when something in the audit log was changed.", value=1 if book.damage else 0
+        )

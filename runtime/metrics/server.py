@@ -21,9 +21,11 @@ from starlette.routing import Route
 
 from actors.kernel import Actor
 from runtime.embedded_server import EmbeddedServer
+from runtime.gateway import ConnectionLimits, Peer, guarded_protocol
 from runtime.metrics.collectors import NodeMetrics
 
 _START_WAIT_S = 5.0
+_LIMITS = ConnectionLimits(silence_s=5.0, connections=32, head_bytes=16_384, setting="of the metrics' port")
 _STOP_WAIT_S = 2.0
 
 
@@ -57,14 +59,14 @@ class MetricsServer(Actor):
         self._address = (self._host, listener.getsockname()[1])
         config = uvicorn.Config(
             application(self._metrics),
-            http="h11",
+            # Anybody on the machine may connect: who sits idle must not keep the scraper out, nor take files.
+            http=guarded_protocol(_LIMITS, lambda _: Peer("scraper", None)),
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=32,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=1,
         )

@@ -9,11 +9,12 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from runtime.settings.errors import Problem, SettingsError
 from runtime.settings.model import Settings
@@ -29,9 +30,17 @@ from runtime.settings.yaml_places import (
 )
 
 PREFIX = "EVOPIPE_"
-# The settings' own file, and what the project's tests read: these start nodes with the environment that they have.
+# The settings' own file, the daemon's loop, and what the project's tests read: these start nodes with the environment
+# that they have.
 RESERVED = frozenset(
-    {"EVOPIPE_CONFIG", "EVOPIPE_SHARED", "EVOPIPE_NODE_STARTS", "EVOPIPE_FUZZ_EXAMPLES", "EVOPIPE_FUZZ_SEED"}
+    {
+        "EVOPIPE_CONFIG",
+        "EVOPIPE_LOOP",
+        "EVOPIPE_SHARED",
+        "EVOPIPE_NODE_STARTS",
+        "EVOPIPE_FUZZ_EXAMPLES",
+        "EVOPIPE_FUZZ_SEED",
+    }
 )
 PATH_KEYS = ("state_dir", "socket_path", "workspace")
 
@@ -149,7 +158,7 @@ def _add_environment(layers: Layers, environ: Mapping[str, str]) -> list[Problem
         path = tuple(part.lower() for part in name.removeprefix(PREFIX).split("__"))
         try:
             value: Any = yaml.safe_load(environ[name])
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):  # ValueError: a number or date that Python has no value for
             value = environ[name]
         if isinstance(value, (dict, list)):
             problems.append(
@@ -176,33 +185,61 @@ def _with_paths(layers: Layers, environ: Mapping[str, str], file: Path | None) -
     if values.get("workspace") is None:
         values["workspace"] = Path(str(values["state_dir"])) / "workspace"
     _check_homes(layers, values)
-    for key in PATH_KEYS:
-        values[key] = _absolute(values[key], layers.source_of((key,))[0], file)
-    for vendor in ("anthropic", "gemini"):
-        section: Any = values.get("providers", {}).get(vendor)
-        if isinstance(section, dict) and "api_key_file" in section:
-            source, _ = layers.source_of(("providers", vendor, "api_key_file"))
-            section["api_key_file"] = _absolute(section["api_key_file"], source, file)  # pyright: ignore[reportUnknownArgumentType]
+    for path in _path_keys():
+        section = _section_of(values, path)
+        if section is not None:
+            section[path[-1]] = _absolute(section[path[-1]], layers.source_of(path)[0], file)
     values["config_file"] = file.absolute() if file is not None else None
     return values
 
 
 def _check_homes(layers: Layers, values: Mapping[str, Any]) -> None:
-    """Raises `SettingsError` for a path that begins with the home (`~name`) of a user that does not exist."""
-    paths: list[tuple[KeyPath, Any]] = [((key,), values[key]) for key in PATH_KEYS]
-    for vendor in ("anthropic", "gemini"):
-        section: Any = values.get("providers", {}).get(vendor)
-        if isinstance(section, dict):
-            paths.append((("providers", vendor, "api_key_file"), section.get("api_key_file")))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    for path, value in paths:
+    """Raises `SettingsError` for a path that begins with the home (`~name`) of a user that does not exist, and for an
+    empty one: that would be the directory of the settings' file."""
+    found: list[Problem] = []
+    for path in _path_keys():
+        section = _section_of(values, path)
+        value = section[path[-1]] if section is not None else None
+        if not isinstance(value, str):
+            continue
         try:
-            Path(value if isinstance(value, str) else ".").expanduser()
-        except RuntimeError as error:
-            source, place = layers.source_of(path)
-            line, column = (place.line, place.column) if place else (None, None)
+            Path(value).expanduser()
+        except RuntimeError:
             message = "begins with ~ and the name of a user that has no home."
-            fix = "write the path out from /."
-            raise SettingsError((Problem(source, line, column, ".".join(path), message, "a path", fix),)) from error
+            found.append(_bad_path(layers, path, message, "write the path out from /."))
+        if not value.strip():
+            found.append(_bad_path(layers, path, "is empty.", "name one, or write null for the usual one."))
+    if found:
+        raise SettingsError(tuple(found))
+
+
+def _bad_path(layers: Layers, path: KeyPath, message: str, fix: str) -> Problem:
+    source, place = layers.source_of(path)
+    line, column = (place.line, place.column) if place else (None, None)
+    return Problem(source, line, column, ".".join(path), message, "a path", fix)
+
+
+@cache
+def _path_keys() -> tuple[KeyPath, ...]:
+    """All settings that are paths, but for where the settings came from."""
+    return tuple(path for path in _paths_in(Settings, ()) if path != ("config_file",))
+
+
+def _paths_in(model: type[BaseModel], at: KeyPath) -> Iterator[KeyPath]:
+    for name, field_info in model.model_fields.items():
+        annotation: Any = field_info.annotation  # pyright: ignore[reportUnknownMemberType] - pydantic's own gap
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from _paths_in(annotation, (*at, name))
+        elif Path in (annotation, *get_args(annotation)):
+            yield (*at, name)
+
+
+def _section_of(values: Mapping[str, Any], path: KeyPath) -> dict[str, Any] | None:
+    """The map that holds a key, if there is one."""
+    section: Any = values
+    for part in path[:-1]:
+        section = section.get(part) if isinstance(section, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return cast("dict[str, Any]", section) if isinstance(section, dict) and path[-1] in section else None
 
 
 def _absolute(value: Any, source: str, file: Path | None) -> Any:
@@ -228,7 +265,7 @@ def _scalars_over_sections(present: Mapping[str, Any], new: Mapping[str, Any], a
 def _no_section(layers: Layers, path: KeyPath) -> Problem:
     source, place = layers.source_of(path)
     line, column = (place.line, place.column) if place else (None, None)
-    keys = ", ".join(known_keys(path))
+    keys = ", ".join(known_keys(path)) or "names of your own, each with its value"
     return Problem(
         source, line, column, ".".join(path), "is no section.", f"keys below it: {keys}", "put each on its own line."
     )

@@ -8,20 +8,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from runtime.settings.approving import ApprovalSettings
+from runtime.settings.budgeting import BudgetSettings, GuardrailSettings
+from runtime.settings.guarding import BreakersSettings, RateSettings
+from runtime.settings.section import Section
 
 RouteName = Literal["auto", "anthropic", "gemini", "offline"]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S+$")]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class Frozen(BaseModel):
-    """Base of all settings: immutable, no unknown keys."""
+def is_loopback(host: str) -> bool:
+    """Whether an address leads to this machine only."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
-
-class MetricsSettings(Frozen):
+class MetricsSettings(Section):
     """The Prometheus endpoint; port 0 takes any free port."""
 
     enabled: bool
@@ -31,18 +39,12 @@ class MetricsSettings(Frozen):
     @field_validator("host")
     @classmethod
     def _loopback_only(cls, host: str) -> str:
-        if host == "localhost":
-            return host
-        try:
-            loopback = ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            loopback = False
-        if not loopback:
+        if not is_loopback(host):
             raise ValueError("metrics carry no password, so they are served on loopback only")
         return host
 
 
-class VendorSettings(Frozen):
+class VendorSettings(Section):
     """A provider with a key and a URL."""
 
     api_key_env: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None
@@ -70,14 +72,14 @@ class VendorSettings(Frozen):
         return None
 
 
-class OfflineSettings(Frozen):
+class OfflineSettings(Section):
     """The provider without key or network."""
 
     connections: int = Field(ge=1, le=256)
     latency_s: float = Field(ge=0, le=600)
 
 
-class ProvidersSettings(Frozen):
+class ProvidersSettings(Section):
     """All providers."""
 
     anthropic: VendorSettings
@@ -90,40 +92,108 @@ class ProvidersSettings(Frozen):
         return tuple(key.get_secret_value() for key in found if key is not None)
 
 
-class RoutesSettings(Frozen):
+class RoutesSettings(Section):
     """Which provider answers which kind of step."""
 
     claude: RouteName
     gemini: RouteName
 
 
-class LimitSettings(Frozen):
+class LimitSettings(Section):
     """What one node accepts."""
 
     concurrent_runs: Count
+    concurrent_runs_per_tenant: Count | None
     request_bytes: int = Field(ge=1024, le=1_073_741_824)
     request_timeout_s: Seconds
     answer_bytes: int = Field(ge=65_536, le=1_073_741_824)
     connections: Count
+    requests_per_s: int = Field(ge=1, le=10_000_000)
     drain_s: float = Field(ge=0, le=86_400)
 
 
-class JournalSettings(Frozen):
-    """SQLite's `synchronous`, and from which length on values are kept apart."""
+class JournalSettings(Section):
+    """The database (null: SQLite in the state directory), SQLite's `synchronous`, and from which length on values are
+    kept apart."""
 
+    url: SecretStr | None
     synchronous: Literal["full", "normal"]
     large_bytes: int = Field(ge=1024, le=67_108_864)
 
+    @field_validator("url")
+    @classmethod
+    def _names_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith("postgresql+psycopg://"):
+            raise ValueError("write it as postgresql+psycopg://USER@HOST/DATABASE, or null for the embedded SQLite")
+        return url
 
-class LoggingSettings(Frozen):
+    @property
+    def shown_url(self) -> str:
+        """The URL without what may be a secret: user, password and options."""
+        if self.url is None:
+            return ""
+        scheme, _, rest = self.url.get_secret_value().partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+class RetentionSettings(Section):
+    """For how many days after its end a run is kept, and its content (prompts, answers), and after its last turn a
+    conversation; null: for ever."""
+
+    runs_days: float | None = Field(gt=0, le=36_500)
+    content_days: float | None = Field(gt=0, le=36_500)
+    sessions_days: float | None = Field(gt=0, le=36_500)
+
+
+class AuditSettings(Section):
+    """The audit log. `heads_file` None: beside the log's directory."""
+
+    segment_bytes: int = Field(ge=4096, le=1_073_741_824)
+    heads_file: Path | None
+
+
+class AccessSettings(Section):
+    """Who else may use the socket: users by name or number, groups as `group:NAME`."""
+
+    operators: tuple[Name, ...]
+    viewers: tuple[Name, ...]
+    viewers_see_content: bool
+    socket_group: Name | None
+
+
+class TcpSettings(Section):
+    """A second listener, for clients with a token."""
+
+    enabled: bool
+    host: str
+    port: int = Field(ge=0, le=65_535)
+    cert_file: Path | None
+    key_file: Path | None
+    token_file: Path | None
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> TcpSettings:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together: name both or neither")
+        if self.enabled and self.token_file is None:
+            raise ValueError("the listener needs a token_file: whoever reaches the port must show who they are")
+        if self.enabled and self.cert_file is None and not is_loopback(self.host):
+            raise ValueError(
+                f"on {self.host} tokens and answers would cross the network readable: name cert_file and key_file, or "
+                "use a loopback address"
+            )
+        return self
+
+
+class LoggingSettings(Section):
     """The node's log file."""
 
     level: Literal["debug", "info", "warning", "error"]
-    max_bytes: int = Field(ge=4096)
+    max_bytes: int = Field(ge=4096, le=1_099_511_627_776)
     backups: int = Field(ge=1, le=100)
 
 
-class Settings(Frozen):
+class Settings(Section):
     """Everything a node needs to know before it starts. All paths are absolute after `load_settings`."""
 
     state_dir: Path
@@ -133,7 +203,16 @@ class Settings(Frozen):
     providers: ProvidersSettings
     routes: RoutesSettings
     limits: LimitSettings
+    rate_limits: RateSettings
+    breakers: BreakersSettings
+    budgets: BudgetSettings
+    guardrails: GuardrailSettings
+    approvals: ApprovalSettings
     journal: JournalSettings
+    retention: RetentionSettings
+    audit: AuditSettings
+    access: AccessSettings
+    tcp: TcpSettings
     logging: LoggingSettings
     config_file: Path | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,6 +24,10 @@ EXPECTED = {
     "float_type": "a number",
     "string_type": "text",
     "path_type": "a path",
+    "tuple_type": "a list",
+    "finite_number": "a finite number",
+    "decimal_parsing": "a decimal number",
+    "decimal_type": "a decimal number",
     "model_type": "a section with keys",
 }
 
@@ -56,7 +60,7 @@ def _words(kind: str, path: KeyPath, message: str, context: dict[str, Any]) -> t
         fix = f"write {near[0]!r}." if near else "remove it."
         if path[-1] == "api_key":
             fix = "settings hold no keys: set the variable that api_key_env names, or name a file in api_key_file."
-        return f"there is no setting {path[-1]!r} here.", f"one of {', '.join(known)}", fix
+        return f"there is no setting {path[-1]!r} here.", f"one of {', '.join(known)}" if known else "another key", fix
     if kind == "literal_error":
         return "not one of the allowed values.", str(context.get("expected")), "choose one of these."
     if kind == "missing":
@@ -71,23 +75,33 @@ def _words(kind: str, path: KeyPath, message: str, context: dict[str, Any]) -> t
     }
     if kind in bounds:
         key, words = bounds[kind]
-        bound = f"{words} {context.get(key):g}"
+        bound = f"{words} {context.get(key):.15g}"
         return "is out of range.", bound, f"give a value of {bound}."
+    if kind == "decimal_max_places":
+        most = f"at most {context.get('decimal_places')} decimals"
+        return "is too fine.", most, f"give {most}."
     if kind == "string_pattern_mismatch" and path[-1:] == ("api_key_env",):
         fix = "name the variable here and put the key into it."
         return "is no name of an environment variable.", "capitals, digits and _ (never the key itself)", fix
     if kind == "invalid_key":
         return "is no text.", "a name", "quote it, or correct it."
-    if kind == "value_error" and path[-1:] == ("host",):
+    if kind == "value_error" and path == ("metrics", "host"):
         return f"{context.get('error')}.", "127.0.0.1, ::1 or localhost", "use 127.0.0.1 and a local scraper or proxy."
+    if kind == "value_error":
+        return f"{context.get('error')}.", "settings that fit together", "correct it."
     return f"{message}.", "a valid value", "correct it."
 
 
 def known_keys(section: KeyPath) -> list[str]:
     """The keys that a section of the settings has, in their order."""
     model: type[BaseModel] = Settings
-    for part in section:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+    parts = iter(section)
+    for part in parts:
+        annotation: Any = model.model_fields[part].annotation if part in model.model_fields else None
+        if get_origin(annotation) is dict:
+            if next(parts, None) is None:  # names of the user's own
+                return []
+            annotation = get_args(annotation)[1]
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

@@ -177,6 +177,16 @@ def test_an_answer_is_not_as_long_as_what_it_complains_about(node: LiveNode) -> 
         assert len(answer.text) < 10_000
 
 
+def test_keys_by_the_hundred_thousand_hold_nobody_up(node: LiveNode) -> None:
+    many = {f"k{number}": 1 for number in range(100_000)}
+    answer = node.post("/v1/validate", many)
+    assert (answer.status, answer.error["code"]) == (422, "invalid_request")
+    assert "100000 keys; known: definition, source" in answer.error["message"]
+    answer = node.post("/v1/runs", {"definition": SMALL, "inputs": many})
+    assert (answer.status, answer.error["code"]) == (422, "invalid_inputs")
+    assert "99950 more are not inputs" in answer.error["details"][-1]
+
+
 def test_no_answer_of_any_path_tells_a_key(node: LiveNode) -> None:
     for path in ("/v1/status", "/v1/tree", "/v1/ps", "/v1/runs", "/v1/kill-switches", "/openapi.json"):
         assert SECRET not in node.get(path).text

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.durable import PROMISE
 from bench.durable.peer_figures import MISSING, PEERS, peer_figures, ratios
 from bench.figures import Scale
 from bench.targets import lines
@@ -30,6 +31,13 @@ def test_peers_that_are_not_installed_are_told_with_the_way_to_get_them(
     told = list(lines({"durable": {"peers": found, "ratios": {}}}))
     assert len(told) == len(PEERS)
     assert all(MISSING in line for line in told)
+
+
+def test_both_modes_are_told_with_what_is_synced_when() -> None:
+    told = list(lines({"durable": {"promise": PROMISE, "evopipe": OURS, "peers": {}, "ratios": {}}}))
+    for mode, seconds in (("normal", "0.800"), ("full", "1.000")):
+        assert any(line.startswith(f"mode   evopipe {mode}: ") and PROMISE[f"evopipe.{mode}"] in line for line in told)
+        assert any(f"durable.evopipe.{mode}.at_once_1000.seconds" in line and seconds in line for line in told)
 
 
 def test_each_peer_is_compared_with_the_mode_that_promises_the_same() -> None:

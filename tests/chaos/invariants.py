@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.audit import check_place
 from actors.journal import RunRecord
 from actors.kernel import ChildSpec, Kernel
 from supervisors import DynamicSupervisor, snapshot
@@ -82,6 +85,28 @@ def _right(order: Order, record: RunRecord) -> list[str]:
 def nothing_repeated(world: World) -> list[str]:
     """No provider was asked for a step that was on record already."""
     return [f"{key}: asked again after its result was on record" for key in world.ledger.repeated]
+
+
+def calls_are_booked(world: World, records: Mapping[str, RunRecord | None]) -> list[str]:
+    """What succeeded runs asked for is in the treasury's ledger, and no call more often than it was answered."""
+    with closing(sqlite3.connect(world.directory / "treasury.sqlite3")) as connection:
+        booked = dict(connection.execute("SELECT run || ':' || step, count(*) FROM charges GROUP BY 1"))
+    answered = world.ledger.answered
+    wrong = [
+        f"{key}: booked {count} times, answered {answered[key]} times"
+        for key, count in booked.items()
+        if key in answered and count > answered[key]
+    ]
+    for run_id, record in records.items():
+        if record is not None and record.status == "succeeded" and record.pipeline_name == "asking":
+            steps = (f"{run_id}:{step}" for step in ("a", "end"))
+            wrong += [f"{key}: on record, and nobody has paid for it" for key in steps if not booked.get(key)]
+    return wrong
+
+
+def audit_is_sound(world: World) -> list[str]:
+    """The audit log's chain is whole, whoever was killed while it was written."""
+    return [f"audit log: {flaw}" for flaw in check_place(world.audit_place).flaws]
 
 
 def tree_as_specified(world: World) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import tempfile
 from collections import Counter
@@ -17,7 +18,7 @@ from actors.runs import RunError, SubmitRun
 from tests.chaos import invariants
 from tests.chaos.load import Order, orders
 from tests.chaos.monkey import Monkey
-from tests.chaos.virtual_time import VirtualTimeLoop
+from tests.chaos.virtual_time import VirtualTimeLoop, without_threads
 from tests.chaos.world import World
 
 RUNS = 12
@@ -38,24 +39,27 @@ class Verdict:
     statuses: Counter[str] = field(default_factory=Counter[str])
     did: Counter[str] = field(default_factory=Counter[str])
     lives: int = 0
+    trace: str = ""
 
 
-def play(seed: int) -> Verdict:
-    """Plays the round of `seed`: every fifth with the journal on disk, in real time; the others in virtual time."""
-    factory = None if _on_disk(seed) else VirtualTimeLoop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(_round(seed))
+def play(seed: int, *, real_time: bool = False) -> Verdict:
+    """Plays the round of `seed` in virtual time, where the same seed gives the same round to the last event. Every
+    fifth has its journal in a file.
+
+    In `real_time` blocking actors have their threads and every journal is a file: what happens is up to the machine.
+    """
+    with contextlib.ExitStack() as stack:
+        if not real_time:
+            stack.enter_context(without_threads())
+        runner = stack.enter_context(asyncio.Runner(loop_factory=None if real_time else VirtualTimeLoop))
+        return runner.run(_round(seed, on_disk=real_time or seed % ON_DISK_EVERY == 0))
 
 
-def _on_disk(seed: int) -> bool:
-    return seed % ON_DISK_EVERY == 0
-
-
-async def _round(seed: int) -> Verdict:
+async def _round(seed: int, *, on_disk: bool) -> Verdict:
     verdict = Verdict(seed)
     before = invariants.footprint()
     with tempfile.TemporaryDirectory(prefix="chaos") as name:
-        world = World(seed, Path(name), on_disk=_on_disk(seed))
+        world = World(seed, Path(name), on_disk=on_disk)
         await world.start()
         try:
             await _play(world, random.Random(seed), verdict)
@@ -64,6 +68,8 @@ async def _round(seed: int) -> Verdict:
         await _settle()
         invariants.wait_for_threads(before, THREADS_S)
         verdict.lives = world.lives
+        verdict.trace = world.trace.hexdigest()
+        verdict.wrong += invariants.audit_is_sound(world)
         verdict.wrong += [f"{world.kernel.live} actors outlived the node"] if world.kernel.live else []
     verdict.wrong += invariants.left_behind(before, invariants.footprint())
     return verdict
@@ -87,6 +93,7 @@ async def _play(world: World, rng: random.Random, verdict: Verdict) -> None:
     verdict.statuses.update("missing" if record is None else record.status for record in calm.values())
     verdict.wrong += invariants.runs_ended(accepted, calm, monkey.cancelled)
     verdict.wrong += invariants.nothing_repeated(world)
+    verdict.wrong += invariants.calls_are_booked(world, calm)
     await _until(lambda: _is_tidy(world), 3.0)
     verdict.wrong += invariants.tree_as_specified(world)
     verdict.wrong += invariants.names_hold(world.kernel)
@@ -167,4 +174,5 @@ def explain(verdict: Verdict) -> dict[str, Any]:
         "runs": dict(verdict.statuses),
         "did": dict(verdict.did),
         "lives": verdict.lives,
+        "trace": verdict.trace,
     }

@@ -11,14 +11,31 @@ from tests.chaos.rounds import explain, play
 FRESH = random.SystemRandom().randrange(1_000_000)
 
 
-@pytest.mark.parametrize("seed", [*range(1, 16), *range(FRESH, FRESH + 10)])
+@pytest.mark.parametrize("seed", range(1, 16))
 def test_whatever_is_killed_every_accepted_run_ends_and_nothing_is_left_behind(seed: int) -> None:
     verdict = play(seed)
     assert not verdict.wrong, explain(verdict)
 
 
-def test_the_same_seed_in_virtual_time_makes_the_same_round() -> None:
-    assert explain(play(7)) == explain(play(7))
+@pytest.mark.parametrize("nth", range(6))
+def test_rounds_that_nobody_has_played_before_end_as_well(nth: int) -> None:
+    verdict = play(FRESH + nth)
+    assert not verdict.wrong, explain(verdict)
+
+
+@pytest.mark.parametrize("nth", range(4))
+def test_the_same_holds_with_threads_and_files_in_real_time(nth: int) -> None:
+    verdict = play(FRESH + nth, real_time=True)
+    assert not verdict.wrong, explain(verdict)
+
+
+@pytest.mark.parametrize("seed", [5, 7])
+def test_the_same_seed_makes_the_same_round_to_the_last_event(seed: int) -> None:
+    assert explain(play(seed)) == explain(play(seed))
+
+
+def test_another_seed_makes_another_round() -> None:
+    assert play(7).trace != play(8).trace
 
 
 def test_a_round_strikes_and_has_runs_that_succeed() -> None:

@@ -1,13 +1,22 @@
-"""An event loop whose time jumps to the next timer instead of waiting for it: a round repeats exactly, and fast."""
+"""An event loop whose time jumps to the next timer instead of waiting for it: a round repeats exactly, and fast.
+
+What would run on threads runs in its place on the loop: work for the thread pool, and what blocking actors do.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, cast
+from unittest.mock import patch
+
+from actors.kernel import LoopClock
 
 _STUCK_S = 10.0
+#: The wall clock's time when the loop's is 0: noon of a day, so that no round passes a midnight.
+_NOON_S = 1_800_014_400.0
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -26,6 +35,34 @@ class _Jumping(selectors.DefaultSelector):
             return ready
         self.loop.jump(timeout)
         return []
+
+
+class VirtualClock(LoopClock):
+    """The loop's time, for the wall clock too."""
+
+    def wall(self) -> float:
+        return _NOON_S + self.now()
+
+
+class _InPlace:
+    """Stands for the thread of one blocking actor."""
+
+    @classmethod
+    def start(cls) -> _InPlace:
+        return cls()
+
+    def tell(self, code: Callable[[], None]) -> None:
+        code()
+
+    def stop(self, block: bool = True) -> None:
+        """There is nothing to end."""
+
+
+@contextmanager
+def without_threads() -> Generator[None]:
+    """Blocking actors that start within the block do their work on the loop."""
+    with patch("actors.kernel.blocking._Hands", _InPlace):
+        yield
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):

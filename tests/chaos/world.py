@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
@@ -10,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from actors.audit import AuditBook, AuditPlace, listen
 from actors.journal import JournalPlace, MemoryStore, RecordStep, SqliteFile
-from actors.kernel import ActorRef, ChildSpec, Kernel, LoopWatchdog
+from actors.kernel import ActorRef, ChildSpec, Kernel, LoopBlocked, LoopWatchdog
 from actors.killswitch import KillView
 from actors.providers import (
     Answer,
@@ -23,13 +26,21 @@ from actors.providers import (
     connection_name,
     pool_name,
 )
+from actors.runs import RunEvent
+from pipelines.guardrails.breaker import BreakerPolicy
+from pipelines.guardrails.breaker_panel import BreakerPanel, BreakerRules
+from pipelines.guardrails.budget import Bound, BudgetPlan
 from supervisors import Supervisor
-from supervisors.tree import NodeParts, node_tree
+from supervisors.tree import AuditPart, NodeParts, node_tree
 from tests.chaos.load import answer_to
+from tests.chaos.virtual_time import VirtualClock, VirtualTimeLoop
 
 CONNECTIONS = 2
 FAILING = 0.1
 SLOWEST_S = 0.02
+BREAKERS = BreakerRules(provider={"": BreakerPolicy(size=20, min_calls=10, open_s=0.05, half_open_calls=2)})
+#: High enough for all, so that every call is lent its tokens first and settled on the disk.
+BUDGETS = BudgetPlan(limits={"day": Bound(tokens=10**9)})
 
 
 class Ledger:
@@ -38,6 +49,7 @@ class Ledger:
     def __init__(self) -> None:
         self.recorded: set[str] = set()
         self.asked: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
         self.repeated: list[str] = []
 
     def ask(self, key: str | None) -> None:
@@ -77,6 +89,7 @@ class ChaoticProvider:
         await self._kernel.clock.sleep(self._rng.random() * SLOWEST_S)
         if self._rng.random() < FAILING or (request.prompt.startswith("[[down]]") and self.name != "offline"):
             raise TransientError("overloaded", self.name, "the monkey says so")
+        self._ledger.answered[str(request.idempotency_key)] += 1
         text = answer_to(request.prompt)
         return Answer(text, None, self.name, "chaos", Usage(1, 1), Decimal(0), "end_turn", {})
 
@@ -103,6 +116,8 @@ class World:
             SqliteFile(directory / "journal.sqlite3", "normal") if on_disk else WatchedStore(self.ledger)
         )
         self.lives = 0
+        self.audit_place = AuditPlace.of(directory)
+        self.trace = hashlib.blake2b(digest_size=12)
         self.kernel: Kernel
         self.root: ActorRef[Any]
         self.specs: tuple[ChildSpec, ...] = ()
@@ -110,7 +125,10 @@ class World:
     async def start(self) -> None:
         """A new life."""
         self.lives += 1
-        self.kernel = Kernel(rng=random.Random(self.rng.random()))
+        loop = asyncio.get_running_loop()
+        clock = VirtualClock(loop) if isinstance(loop, VirtualTimeLoop) else None
+        self.kernel = Kernel(clock, random.Random(self.rng.random()))
+        self.kernel.events.subscribe(self._keep)
         self.specs = node_tree(self._parts())
         self.root = await self.kernel.spawn(Supervisor, self.specs, name="node", strategy="rest_for_one")
 
@@ -123,7 +141,20 @@ class World:
         """Whether the tree has given up as a whole, as a daemon would before it is started anew."""
         return not self.root.is_alive()
 
+    def _keep(self, event: object) -> None:
+        """What happens and when, in one sum: two rounds that have the same one were the same."""
+        if isinstance(event, LoopBlocked):
+            return  # of the machine and its real time
+        ref: ActorRef[Any] | None = getattr(event, "ref", None)
+        told = "" if ref is None else ref.name or ref.actor_class.__name__
+        if isinstance(event, RunEvent):
+            told = f"{event.kind} {event.run_id} {event.step}"
+        self.trace.update(f"{self.kernel.clock.now():.9f} {type(event).__name__} {told}\n".encode())
+
     def _parts(self) -> NodeParts:
+        kernel, book = self.kernel, AuditBook()
+        listen(kernel, book)
+        self.panel = BreakerPanel(BREAKERS, kernel.events.publish, kernel.clock.wall)
         return NodeParts(
             state_dir=self.directory,
             journal=self.store,
@@ -135,6 +166,9 @@ class World:
             max_live_runs=1000,
             watchdog=ChildSpec(id="loop_watchdog", actor_class=LoopWatchdog, name="loop_watchdog"),
             gateway=(),
+            budgets=BUDGETS,
+            breakers=self.panel,
+            audit=AuditPart(self.audit_place, book, 20_000, kernel.clock.wall),
         )
 
     def _provider(self, name: str) -> tuple[ChildSpec, ...]:
@@ -142,5 +176,11 @@ class World:
         make = partial(ChaoticProvider, name, random.Random(self.rng.random()), self.ledger, self.kernel)
         return (
             *(ChildSpec(id=each, actor_class=ConnectionActor, args=(name, make), name=each) for each in names),
-            ChildSpec(id="pool", actor_class=ProviderPool, args=(name, tuple(names)), name=pool_name(name)),
+            ChildSpec(
+                id="pool",
+                actor_class=ProviderPool,
+                args=(name, tuple(names)),
+                kwargs={"panel": self.panel},
+                name=pool_name(name),
+            ),
         )

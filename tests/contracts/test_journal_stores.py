@@ -2,34 +2,66 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
 
 from actors.journal import (
+    FORMER,
+    BlankRuns,
     CloseRun,
+    ForgetRuns,
     IdempotencyConflictError,
     JournalPlace,
+    JournalSchemaError,
     JournalStore,
+    JournalUnavailableError,
+    LostResult,
     MemoryStore,
     OpenRun,
     RecordStep,
+    ReopenRun,
+    ResultLostError,
+    RunChangedError,
     SqliteFile,
     StepRecord,
+    TakeOverRun,
     UnknownRunError,
+    UrlPlace,
+    Vacuum,
+    Vacuumed,
+    schema,
 )
+from tests.postgres_for_tests import Server, postgres, why_not
 
 PLACES: dict[str, Callable[[Path], JournalPlace]] = {
     "memory": lambda _: MemoryStore(),
     "sqlite": lambda directory: SqliteFile(directory / "state" / "journal.db"),
     "sqlite, full durability": lambda directory: SqliteFile(directory / "journal.db", synchronous="full"),
+    "a URL's store on SQLite": lambda directory: UrlPlace(f"sqlite:///{directory / 'journal.db'}"),
 }
 
 
-@pytest.fixture(params=list(PLACES))
+POSTGRES = "postgresql"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    missing = why_not()
+    if missing is not None:
+        pytest.skip(missing)
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=[*PLACES, POSTGRES])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> JournalPlace:
+    if request.param == POSTGRES:
+        return UrlPlace(request.getfixturevalue("server").new_url())
     return PLACES[request.param](tmp_path)
 
 
@@ -98,6 +130,12 @@ def test_an_idempotency_key_gives_the_first_run(store: JournalStore) -> None:
     store.commit([opening("r1", key="k", inputs={"a": 1, "b": 2})], at=1.0)
     assert store.commit([opening("r2", key="k", inputs={"b": 2, "a": 1})], at=2.0) == [("r1", False)]
     assert store.load("r2") is None
+
+
+def test_the_run_of_an_idempotency_key_is_found_and_that_of_an_unknown_one_is_none(store: JournalStore) -> None:
+    store.commit([opening("r1", key="k"), opening("r2")], at=1.0)
+    store.commit([CloseRun("r1", "succeeded", None)], at=2.0)
+    assert [store.run_of_key(key) for key in ("k", "other", "")] == ["r1", None, None]
 
 
 def test_an_idempotency_key_with_another_request_is_a_conflict(store: JournalStore) -> None:
@@ -181,3 +219,268 @@ def test_what_was_committed_is_there_after_closing_and_opening_again(place: Jour
 
 def test_an_empty_commit_is_nothing(store: JournalStore) -> None:
     assert store.commit([], at=1.0) == []
+
+
+# ---- operations on whole runs --------------------------------------------------------------------------------
+
+
+BIG = "x" * 300_000
+
+
+def ended(
+    store: JournalStore, run_id: str = "r1", status: str = "failed", at: float = 1.0, key: str | None = None
+) -> None:
+    store.commit(
+        [
+            opening(run_id, key=key, inputs={"topic": "secret"}),
+            step("a", {"text": "secret", "usage": {"input_tokens": 3}, "cost_usd": "0.5"}, run_id),
+            step("loop[0]/b", {"text": BIG}, run_id),
+            step("c", {"error": {"code": "timeout", "message": "secret"}}, run_id, status="failed"),
+            CloseRun(run_id, status, {"outputs": {"a": BIG}, "cost_usd": "0.5"}),
+        ],
+        at,
+    )
+
+
+def test_a_run_is_opened_with_results_of_another_in_their_order_and_that_one_stays(store: JournalStore) -> None:
+    ended(store)
+    before = store.load("r1")
+    order = TakeOverRun(opening("r2", key="again"), "r1", ("loop[0]/b", "a"))
+    assert store.operate(order, 9.0) == ("r2", True)
+    assert store.operate(order, 10.0) == ("r2", False)
+    run = store.load("r2")
+    assert run is not None
+    assert list(run.steps) == ["a", "loop[0]/b"]
+    assert run.steps["loop[0]/b"].result == {"text": BIG}
+    assert (run.opened_at, run.steps["a"].at, run.status) == (9.0, 1.0, "running")
+    assert run.steps["a"].run_id == "r2"
+    assert store.load("r1") == before
+
+
+def test_nothing_is_opened_when_the_other_run_does_not_have_all_of_it(store: JournalStore) -> None:
+    ended(store)
+    with pytest.raises(RunChangedError):
+        store.operate(TakeOverRun(opening("r2"), "r1", ("a", "gone")), 9.0)
+    with pytest.raises(RunChangedError):
+        store.operate(TakeOverRun(opening("r2"), "nobody", ("a",)), 9.0)
+    assert store.load("r2") is None
+    assert store.commit([step("d", 1)], 10.0)[0] != [], "the store works on"
+
+
+def test_a_failed_run_becomes_unfinished_again_and_what_no_longer_stands_is_kept_apart(store: JournalStore) -> None:
+    ended(store)
+    order = ReopenRun("r1", "text", "hash-2", {"reopened_at": 5.0}, ("c",), 1)
+    assert store.operate(order, 5.0) is True
+    assert [run.run_id for run in store.unfinished()] == ["r1"]
+    store.commit([step("c", "now")], 6.0)
+    run = store.load("r1")
+    assert run is not None
+    assert (run.definition, run.definition_hash, run.meta, run.outcome) == (
+        "text",
+        "hash-2",
+        {"reopened_at": 5.0},
+        None,
+    )
+    assert run.steps["c"].result == "now"
+    assert run.steps[f"{FORMER}[1]/c"].status == "failed"
+    assert store.operate(order, 7.0) is False, "it has not failed"
+
+
+@pytest.mark.parametrize("status", ["succeeded", "cancelled"])
+def test_only_a_failed_run_is_opened_again(store: JournalStore, status: str) -> None:
+    ended(store, status=status)
+    assert store.operate(ReopenRun("r1", "text", "hash", {}, (), 1), 5.0) is False
+    assert store.operate(ReopenRun("nobody", "text", "hash", {}, (), 1), 5.0) is False
+
+
+def test_the_oldest_finished_runs_are_forgotten_with_steps_and_keys(store: JournalStore) -> None:
+    for number in range(5):
+        ended(store, f"r{number}", at=float(number), key=f"k{number}")
+    store.commit([opening("live")], 0.0)
+    assert store.operate(ForgetRuns(before=3.0, limit=2), 10.0) == 2
+    assert store.operate(ForgetRuns(before=3.0, limit=2), 10.0) == 1
+    assert store.operate(ForgetRuns(before=3.0, limit=2), 10.0) == 0
+    assert {each.run_id for each in store.recent(10)} == {"r3", "r4", "live"}
+    kept = store.load("r3")
+    assert kept is not None
+    assert kept.steps["loop[0]/b"].result == {"text": BIG}, "a large value goes with its last owner only"
+    assert store.commit([opening("new", key="k0")], 11.0) == [("new", True)]
+    assert store.commit([step("a", 1, run_id="r0")], 11.0)[0].__class__ is UnknownRunError
+
+
+def test_content_goes_while_status_usage_and_cost_stay(store: JournalStore) -> None:
+    ended(store, "old", at=1.0)
+    ended(store, "young", at=100.0)
+    assert store.operate(BlankRuns(before=50.0, at=200.0, limit=10), 200.0) == 1
+    assert store.operate(BlankRuns(before=50.0, at=200.0, limit=10), 200.0) == 0
+    run = store.load("old")
+    assert run is not None
+    assert "secret" not in repr(run)
+    assert BIG not in repr(run)
+    assert run.status == "failed"
+    assert run.steps["a"].result == {"usage": {"input_tokens": 3}, "cost_usd": "0.5", "blanked": True}
+    failure = run.steps["c"].result
+    assert isinstance(failure, dict)
+    assert "timeout" in repr(failure["error"])
+    assert run.meta["blanked_at"] == 200.0
+    assert "secret" in repr(store.load("young"))
+    assert store.operate(ReopenRun("old", "text", "hash", {}, (), 1), 5.0) is False
+
+
+def test_a_vacuum_leaves_everything_as_it_was(store: JournalStore) -> None:
+    ended(store)
+    before = store.load("r1")
+    assert isinstance(store.operate(Vacuum(), 2.0), Vacuumed)
+    assert store.load("r1") == before
+    store.commit([opening("r2")], 3.0)
+
+
+def test_a_large_result_is_read_in_parts_also_beside_small_ones(store: JournalStore) -> None:
+    ended(store)
+    first = store.kept_text("r1", "loop[0]/b", 0, 10)
+    rest = store.kept_text("r1", "loop[0]/b", 10, 1_000_000)
+    assert first is not None
+    assert rest is not None
+    assert first.part + rest.part == b'{"text":"' + BIG.encode() + b'"}'
+    assert first.size_bytes == len(BIG) + 11
+    assert store.kept_text("r1", "nothing", 0, 10) is None
+
+
+def test_the_outcome_is_read_in_parts_as_results_are(store: JournalStore) -> None:
+    ended(store)
+    first = store.kept_text("r1", None, 0, 13)
+    rest = store.kept_text("r1", None, 13, 1_000_000)
+    assert first is not None
+    assert rest is not None
+    assert first.part + rest.part == b'{"outputs":{"a":"' + BIG.encode() + b'"},"cost_usd":"0.5"}'
+    assert first.sha256 == rest.sha256
+    assert store.kept_text("nobody", None, 0, 10) is None
+
+
+def test_a_run_is_loaded_with_the_steps_below_a_path_alone(store: JournalStore) -> None:
+    ended(store)
+    run = store.load("r1", under="loop[")
+    assert run is not None
+    assert list(run.steps) == ["loop[0]/b"]
+    percent = store.load("r1", under="%")
+    assert percent is not None
+    assert percent.steps == {}, "a path is no pattern"
+
+
+def test_without_large_values_what_is_small_of_them_is_there(store: JournalStore) -> None:
+    ended(store)
+    run = store.load("r1", whole=False)
+    assert run is not None
+    assert run.steps["a"].result == {"text": "secret", "usage": {"input_tokens": 3}, "cost_usd": "0.5"}
+    outcome = run.outcome
+    assert isinstance(outcome, dict)
+    assert outcome["cost_usd"] == "0.5"
+    stored = run.steps["loop[0]/b"].stored
+    if stored is not None:  # in memory nothing is kept apart
+        assert run.steps["loop[0]/b"].result == {}
+        assert stored.size_bytes == len(BIG) + 11
+
+
+# ---- what lasts ----------------------------------------------------------------------------------------------
+
+
+def execute(place: JournalPlace, *statements: str) -> None:
+    """Changes a closed journal behind its store's back."""
+    if isinstance(place, SqliteFile):
+        with closing(sqlite3.connect(place.path)) as connection, connection:
+            for statement in statements:
+                connection.execute(statement)
+        return
+    assert isinstance(place, UrlPlace)
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(place.url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture
+def lasting(place: JournalPlace) -> JournalPlace:
+    """A place outside of the process, with a run in it that has failed."""
+    if isinstance(place, MemoryStore):
+        pytest.skip("memory lasts as long as its node")
+    store = place.open()
+    ended(store)
+    store.close()
+    return place
+
+
+@pytest.mark.parametrize(
+    "damage", ["DELETE FROM blobs", "UPDATE blobs SET body = substr(body, 2)"], ids=["gone", "changed"]
+)
+def test_a_large_value_that_is_not_what_was_written_is_lost_alone(lasting: JournalPlace, damage: str) -> None:
+    execute(lasting, damage)
+    store = lasting.open()
+    run = store.load("r1")
+    assert run is not None
+    assert run.steps["a"].result == {"text": "secret", "usage": {"input_tokens": 3}, "cost_usd": "0.5"}
+    assert isinstance(run.steps["loop[0]/b"].result, LostResult)
+    with pytest.raises(ResultLostError, match=r"loop\[0\]/b"):
+        store.kept_text("r1", "loop[0]/b", 0, 10)
+    assert store.commit([opening("r2"), step("d", 1)], 10.0)[0] == ("r2", True)
+    store.close()
+
+
+def test_a_newer_schema_is_refused_with_its_version_and_left_as_it_is(lasting: JournalPlace) -> None:
+    execute(lasting, "INSERT INTO schema_version VALUES (99, 1.0)")
+    for _ in range(2):
+        with pytest.raises(JournalSchemaError, match="schema version 99, this evopipe knows versions up to") as refused:
+            lasting.open()
+        assert "run the newer evopipe that wrote it" in refused.value.fix
+    execute(lasting, "DELETE FROM schema_version WHERE version = 99")
+    store = lasting.open()
+    assert [run.run_id for run in store.recent(5)] == ["r1"]
+    store.close()
+
+
+@pytest.mark.parametrize("version", [-4, 10_000_000])
+def test_a_schema_that_nobody_wrote_is_called_damaged(lasting: JournalPlace, version: int) -> None:
+    execute(lasting, "DELETE FROM schema_version", f"INSERT INTO schema_version VALUES ({version}, 1.0)")
+    with pytest.raises(JournalUnavailableError, match=f"claims the schema version {version}"):
+        lasting.open()
+
+
+def migrated(place: JournalPlace, more: str) -> int:
+    """Brings a closed journal to one version more than this evopipe knows; the version."""
+    if isinstance(place, SqliteFile):
+        with closing(sqlite3.connect(place.path, isolation_level=None)) as connection:
+            return schema.migrate(connection, 2.0, "x", (*schema.MIGRATIONS, f"{more};"))
+    assert isinstance(place, UrlPlace)
+    from sqlalchemy import create_engine
+
+    from actors.journal.url.migrations import MIGRATIONS, migrate
+
+    engine = create_engine(place.url)
+    try:
+        with engine.connect() as connection:
+            return migrate(connection, 2.0, "x", (*MIGRATIONS, (more,)))
+    finally:
+        engine.dispose()
+
+
+def test_an_older_schema_becomes_the_newest_and_keeps_its_rows(lasting: JournalPlace) -> None:
+    version = migrated(lasting, "ALTER TABLE runs ADD COLUMN mood TEXT")
+    execute(lasting, "UPDATE runs SET mood = 'well' WHERE run_id = 'r1' AND status = 'failed'")
+    assert migrated(lasting, "a script that has been applied is not looked at") == version
+    with pytest.raises(JournalSchemaError, match=f"schema version {version},"):
+        lasting.open()
+
+
+def test_a_migration_that_breaks_leaves_the_version_before(lasting: JournalPlace) -> None:
+    with pytest.raises(Exception, match="nothing"):
+        migrated(lasting, "ALTER TABLE nothing ADD COLUMN x TEXT")
+    store = lasting.open()
+    assert [run.run_id for run in store.recent(5)] == ["r1"]
+    store.close()
+
+
+def test_a_name_that_a_store_cannot_keep_fails_alone(store: JournalStore) -> None:
+    replies = store.commit([opening(), step("a\ud800", 1), step("b", 2)], at=1.0)
+    assert isinstance(replies[2], StepRecord)

@@ -8,6 +8,14 @@ of every shape over its socket, whose calls go to the wire-faithful provider ser
     nothing recorded is repeated     a call whose answer was in the journal at a kill is never made again
     one call, one idempotency key    a call in flight at a kill is made again under its first key, at most once a life
     the outputs are right            as if nothing had happened
+    no money is lost or paid twice   each call is in the ledger once at its price, and before its step is on record; a
+                                     budget that is too small for the load is never exceeded; nothing stays reserved
+    people are asked once            an answer that the node took is not asked for again, and is in the audit log
+    all files are sound              `evopipe fsck` and `evopipe audit verify` find nothing wrong at the end, and the
+                                     audit chain is whole after every kill
+
+`load` has the pipelines and what they must give, `node` the process and its files, `provider` the vendor that counts,
+`ledger` what must hold of the money, `verdict` the judge, `campaign` the lives.
 
 The seed decides the load and where each kill is aimed; when exactly it strikes is up to the machine.
 """

@@ -97,6 +97,56 @@ steps:
     session_config: {session_name: "talk {{inputs.n}}"}
   - {name: end, type: test_echo, value: "{{steps.goodbye.claude_session_metadata.turn}} {{steps.goodbye.text}}"}
 """
+_DEEP = """
+name: deep
+inputs: {n: {type: integer}}
+steps:
+  - name: each
+    type: for_loop
+    data_source: [1, 2]
+    steps:
+      - name: inner
+        type: pipeline
+        inputs: {m: "{{inputs.n}}", i: "{{loop.item}}"}
+        outputs: [{path: both.successful_tasks, as: count}]
+        on_error: fail
+        pipeline:
+          name: grandchild
+          inputs: {m: {type: integer}, i: {type: integer}}
+          steps:
+            - name: both
+              type: claude_batch
+              on_error: fail
+              tasks:
+                - {id: u, prompt: "call-{{inputs.m}}-d{{inputs.i}}u"}
+                - {id: v, prompt: "call-{{inputs.m}}-d{{inputs.i}}v"}
+              batch_config: {max_parallel: 2, success_policy: all}
+  - {name: end, type: test_echo, value: "{{steps.each.iterations | length}}", depends_on: [each]}
+"""
+_ASKED = """
+name: asked
+inputs: {n: {type: integer}}
+steps:
+  - {name: a, type: claude, prompt: "call-{{inputs.n}}-q", on_error: fail}
+  - {name: may, type: approval, message: "May {{inputs.n}} go on?", depends_on: [a], fields: {word: string}}
+  - name: b
+    type: claude
+    prompt: "call-{{inputs.n}}-w"
+    on_error: fail
+    depends_on: [may]
+  - {name: end, type: test_echo, value: "{{steps.may.data.word}} {{steps.b.text}}"}
+"""
+_BOUND = """
+name: bound
+inputs: {n: {type: integer}}
+steps:
+  - {name: a, type: claude, prompt: "call-{{inputs.n}}-m", max_tokens: 40, on_error: fail}
+  - {name: end, type: test_echo, value: "{{steps.a.text}}"}
+"""
+#: What an answered question gets as its field `word`.
+WORD = "yes"
+#: The budget of all runs of `bound` together; the harness raises it, life by life, by too little for all of them.
+BOUND = "pipeline/bound"
 SOURCES: Mapping[str, str] = {
     "line": _LINE,
     "loop": _LOOP,
@@ -104,15 +154,21 @@ SOURCES: Mapping[str, str] = {
     "parallel": _PARALLEL,
     "nested": _NESTED,
     "talk": _TALK,
+    "deep": _DEEP,
+    "asked": _ASKED,
+    "bound": _BOUND,
 }
 #: The names of each shape's calls, and the paths of the steps that its run records (parts of a step are below them).
-CALLS: Mapping[str, str] = {
-    "line": "ab",
-    "loop": "123",
-    "batch": "pqrs",
-    "parallel": "xyz",
-    "nested": "ij",
-    "talk": "hg",
+CALLS: Mapping[str, tuple[str, ...]] = {
+    "line": ("a", "b"),
+    "loop": ("l1", "l2", "l3"),
+    "batch": ("p", "q", "r", "s"),
+    "parallel": ("x", "y", "z"),
+    "nested": ("i", "j"),
+    "talk": ("h", "g"),
+    "deep": ("d1u", "d1v", "d2u", "d2v"),
+    "asked": ("q", "w"),
+    "bound": ("m",),
 }
 STEPS: Mapping[str, frozenset[str]] = {
     "line": frozenset({"a", "b", "end"}),
@@ -121,6 +177,9 @@ STEPS: Mapping[str, frozenset[str]] = {
     "parallel": frozenset({"all", "end"}),
     "nested": frozenset({"inner", "inner/ask", "inner/again", "end"}),
     "talk": frozenset({"hello", "goodbye", "end"}),
+    "deep": frozenset({"each", "end", *(f"each[{i}]/inner{s}" for i in range(2) for s in ("", "/both"))}),
+    "asked": frozenset({"a", "may", "b", "end"}),
+    "bound": frozenset({"a", "end"}),
 }
 
 
@@ -139,8 +198,7 @@ class Order:
     @property
     def calls(self) -> frozenset[str]:
         """The marks of the calls it takes."""
-        prefix = "l" if self.shape == "loop" else ""
-        return frozenset(f"call-{self.number}-{prefix}{name}" for name in CALLS[self.shape])
+        return frozenset(f"call-{self.number}-{name}" for name in CALLS[self.shape])
 
     @property
     def end(self) -> object:
@@ -157,8 +215,14 @@ class Order:
                 return ",".join(f"You said: call-{n}-{name}" for name in "xyz")
             case "nested":
                 return f"You said: call-{n}-i"
-            case _:
+            case "talk":
                 return f"2 You said: call-{n}-g"
+            case "deep":
+                return 2
+            case "asked":
+                return f"{WORD} You said: call-{n}-w"
+            case _:
+                return f"You said: call-{n}-m"
 
 
 def orders(rng: random.Random) -> list[Order]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,9 @@ from typing import Any
 
 import httpx
 
-from tests.crash.load import SOURCES, Order
+from actors.audit import AuditPlace, check_place
+from tests.crash.ledger import Booked, booked_in
+from tests.crash.load import SOURCES, WORD, Order
 from tests.crash.provider import MARK
 from tests.node_for_tests import Command
 
@@ -109,11 +111,47 @@ class Life:
         assert answer.status_code == 202, f"{order}: {answer.text}"
         return answer.json()["run_id"]
 
-    def outcome(self, run_id: str, seconds: int) -> dict[str, Any]:
-        """How the run has ended. Fails when it has not within `seconds`."""
+    def outcome(self, run_id: str, patiently: bool) -> dict[str, Any] | None:
+        """How the run has ended; None when it has not within a minute, or a second."""
+        seconds = 60 if patiently else 1
         answer = self._client.get(f"/v1/runs/{run_id}/outcome?timeout_s={seconds}", timeout=seconds + 10)
-        assert answer.status_code == 200, f"{run_id} has not ended: {answer.text}"
+        assert answer.status_code in (200, 202), f"{run_id}: {answer.text}"
+        return answer.json() if answer.status_code == 200 else None
+
+    def allow(self, path: str, tokens: int) -> bool:
+        """Sets a budget's limit; whether the node said so before it died."""
+        body = {"path": path, "tokens": tokens, "reason": "a crash test"}
+        try:
+            answer = self._client.post("/v1/budgets", json=body)
+        except httpx.TransportError:
+            return False
+        assert answer.status_code == 200, answer.text
+        return True
+
+    def budgets(self) -> dict[str, Any]:
+        """How the budgets stand."""
+        answer = self._client.get("/v1/budgets")
+        assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def questions(self) -> list[str] | None:
+        """The ids of the questions that wait for a person; None when the node died meanwhile."""
+        try:
+            answer = self._client.get("/v1/approvals")
+        except httpx.TransportError:
+            return None
+        assert answer.status_code == 200, answer.text
+        return [each["id"] for each in answer.json()["approvals"]]
+
+    def answer(self, question: str) -> bool:
+        """Approves; whether the node said that this is the answer. It has another when an earlier one was cut off."""
+        path = "/v1/approvals/" + question.replace("/", "%2F")
+        try:
+            answer = self._client.post(path, json={"approve": True, "data": {"word": WORD}})
+        except httpx.TransportError:
+            return False
+        assert answer.status_code in (200, 409), f"{question}: {answer.text}"
+        return answer.status_code == 200
 
     def kill(self) -> None:
         """SIGKILL. Once, before `ended`: until then the pid is this node's."""
@@ -135,11 +173,15 @@ class Life:
 
 @dataclass(frozen=True)
 class OnDisk:
-    """What a dead node's files say: steps by run, statuses and keys by run, and every mark in a recorded answer."""
+    """What a dead node's files say: steps by run, statuses and keys by run, every mark in a recorded answer, those of
+    them that steps have as results, what the ledger has booked, and what is wrong with the audit log."""
 
     steps: Mapping[tuple[str, str], int]
     runs: Mapping[str, tuple[str, str]]
     marks: frozenset[str] = frozenset()
+    results: frozenset[str] = frozenset()
+    booked: tuple[Booked, ...] = ()
+    audit: tuple[str, ...] = ()
 
 
 def on_disk(state: Path) -> OnDisk:
@@ -150,9 +192,22 @@ def on_disk(state: Path) -> OnDisk:
         steps = _rows(Path(name) / "journal.sqlite3", "SELECT run_id, step, result FROM steps")
         runs = _rows(Path(name) / "journal.sqlite3", "SELECT run_id, idempotency_key, status FROM runs")
         turns = _rows(Path(name) / "sessions.sqlite3", "SELECT turn_id, answer FROM turn")
-    texts = [*(str(row[2]) for row in steps), *(str(row) for row in turns)]
-    marks = frozenset(mark for text in texts for mark in re.findall(MARK, text))
-    return OnDisk(Counter((row[0], row[1]) for row in steps), {row[0]: (row[1], row[2]) for row in runs}, marks)
+        booked = booked_in(Path(name) / "treasury.sqlite3")
+    results = _marks(str(row[2]) for row in steps)
+    counted = Counter((row[0], row[1]) for row in steps)
+    facts = {row[0]: (row[1], row[2]) for row in runs}
+    return OnDisk(counted, facts, results | _marks(str(row) for row in turns), results, booked, _audit_flaws(state))
+
+
+def _marks(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(mark for text in texts for mark in re.findall(MARK, text))
+
+
+def _audit_flaws(state: Path) -> tuple[str, ...]:
+    try:
+        return tuple(str(flaw) for flaw in check_place(AuditPlace.of(state)).flaws)
+    except FileNotFoundError:
+        return ()  # killed before its first entry
 
 
 def _rows(path: Path, query: str) -> list[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from tests.wire import Behaviour, WireServer
+from tests.wire import Answered, Behaviour, WireServer
 from tests.wire.dialect import Dialect
 from tests.wire.http import HttpRequest
 
@@ -23,11 +23,13 @@ LONGEST_ANSWER_S = 0.06
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One call as it arrived: its own mark (the last in its prompt), its idempotency key and the node's life."""
+    """One call as it arrived: its own mark (the last in its prompt), its idempotency key and the node's life, and the
+    tokens that its answer says it took, in and out."""
 
     mark: str
     key: str
     life: int
+    tokens: tuple[int, int] = (0, 0)
 
 
 class CountingServer(WireServer):
@@ -48,7 +50,10 @@ class CountingServer(WireServer):
 
     def _record(self, dialect: Dialect, request: HttpRequest, body: dict[str, Any], prompt: str) -> None:
         super()._record(dialect, request, body, prompt)
-        made = Made(MARK.findall(prompt)[-1], request.headers.get("idempotency-key", ""), _life.get())
+        key = request.headers.get("idempotency-key", "")
+        usage = dialect.answer(request, body, Answered())["usage"]
+        tokens = (usage["input_tokens"], usage["output_tokens"])
+        made = Made(MARK.findall(prompt)[-1], key, _life.get(), tokens)
         with self.arrivals:
             self.made.append(made)
             self.arrivals.notify_all()

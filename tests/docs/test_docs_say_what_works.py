@@ -76,6 +76,13 @@ def test_what_the_tour_sets_in_the_environment_is_a_setting() -> None:
     load_settings(environ={"HOME": "/nowhere", **given})
 
 
+@pytest.mark.parametrize(("number", "text"), list(enumerate(blocks("docs/operations.md", "yaml"))))
+def test_every_settings_example_is_valid(number: int, text: str, tmp_path: Path) -> None:
+    file = tmp_path / f"example{number}.yaml"
+    file.write_text(text, encoding="utf-8")
+    load_settings(file, environ={"HOME": "/nowhere"})
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     known = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))

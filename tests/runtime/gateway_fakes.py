@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from actors.audit import AuditBook, Note
 from actors.kernel import Actor, ActorRef, Kernel, RestartLog
 from actors.killswitch import ArmSwitch, BoardState, SwitchState, TriggerSwitch
 from actors.runs import (
@@ -105,12 +106,25 @@ class FakeBoard(Actor):
                 raise AssertionError(message)
 
 
+class FakeAudit(Actor):
+    """Keeps what it is told to note in the node's book."""
+
+    def __init__(self, book: AuditBook) -> None:
+        super().__init__()
+        self._book = book
+
+    async def on_receive(self, message: object) -> None:
+        if isinstance(message, Note):
+            self._book.record(message.decision)
+
+
 class FakeNode:
     """A node view without a tree."""
 
     def __init__(self, kernel: Kernel, settings: Settings) -> None:
         self.kernel = kernel
         self.settings = settings
+        self.audit = AuditBook()
         self.shutdown = ShutdownRequest()
         self.restart_log = RestartLog(kernel)
         self.restart_log.attach()
@@ -165,6 +179,7 @@ async def gateway(
         seen = Seen()
         node = FakeNode(kernel, settings)
         await kernel.spawn(FakeRuns, seen, name="runs")
+        await kernel.spawn(FakeAudit, node.audit, name="audit")
         await kernel.spawn(FakeBoard, seen, name="kill_board")
         server = await kernel.spawn(SocketServer, node, settings.socket_path, uid_of, name="socket_server")
         transport = httpx.AsyncHTTPTransport(uds=str(settings.socket_path))

@@ -94,7 +94,7 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_is_spent(home:
     assert "cannot be written" in done.stderr
 
 
-@pytest.mark.parametrize("words", [["status"], ["tree"], ["ps"], ["down"], ["runs"], ["arm", "node"]])
+@pytest.mark.parametrize("words", [["status"], ["tree"], ["ps"], ["down"], ["runs"], ["arm", "node", "--reason", "x"]])
 def test_without_a_node_commands_say_so_with_code_3(home: Path, words: list[str]) -> None:
     done = evopipe(*words)
     assert done.returncode == exits.UNREACHABLE
@@ -105,6 +105,9 @@ def test_without_a_node_commands_say_so_with_code_3(home: Path, words: list[str]
 def test_wrong_usage_has_code_2(home: Path) -> None:
     assert evopipe("run").returncode == exits.INVALID
     assert evopipe("kill", "planet").returncode == exits.INVALID
+    for reason in ([], ["--reason", " "]):
+        done = evopipe("arm", "node", *reason)
+        assert (done.returncode, "reason" in done.stderr) == (exits.INVALID, True)
     assert evopipe("run", str(home / "missing.yaml")).returncode == exits.INVALID
 
 

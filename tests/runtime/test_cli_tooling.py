@@ -122,7 +122,7 @@ def test_migrate_writes_when_told_to(home: Path) -> None:
 
 def test_the_default_models_are_those_of_the_vendors_modules() -> None:
     from actors.providers import anthropic, gemini, offline
-    from runtime.cli.known_models import DEFAULT_MODELS
+    from runtime.known_models import DEFAULT_MODELS
 
     assert DEFAULT_MODELS == {
         "anthropic": anthropic.DEFAULT_MODEL,

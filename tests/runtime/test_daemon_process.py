@@ -134,6 +134,16 @@ def test_a_second_sigterm_ends_a_node_that_hangs(home: Home, monkeypatch: pytest
     assert time.monotonic() - began < 4
 
 
+def test_a_thread_that_hangs_does_not_keep_a_stopped_node_from_ending(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_NODE_THREAD", "yes")
+    pid = home.start().pid
+    os.kill(pid, signal.SIGTERM)
+    exit_code(pid)
+    assert "stop" in home.notes()
+
+
 def test_sighup_reloads_and_keeps_the_old_settings_when_the_new_are_bad(home: Home) -> None:
     pid = home.start().pid
     home.config.write_text("logging: {level: loud}\n", encoding="utf-8")

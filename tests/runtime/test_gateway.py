@@ -16,6 +16,7 @@ import pytest
 from actors.killswitch import TriggerSwitch
 from actors.runs import RunEvent, RunEventKind
 from pipelines.guardrails.kill_switch import Switch
+from runtime.gateway.access import user_name
 from runtime.gateway.server import SocketBusyError, bind_private
 from tests.runtime.gateway_fakes import PIPELINE, Gateway, gateway
 from tests.support import run
@@ -341,7 +342,13 @@ def test_a_switch_request_must_fit_its_level() -> None:
                 assert answer.status_code == 422
             good = await g.client.post("/v1/kill-switches", json={"level": "node", "reason": "r"})
             assert good.status_code == 200
-            assert g.seen.switches == [TriggerSwitch("node", "", "r", f"uid:{os.getuid()}")]
+            me = user_name(os.getuid())
+            assert g.seen.switches == [TriggerSwitch("node", "", "r", me)]
+            claimed = await g.client.post("/v1/kill-switches", json={"level": "evolution", "reason": "r", "who": "ada"})
+            assert claimed.status_code == 200
+            assert g.seen.switches[-1].who == f"ada (through {me})"
+            unsaid = await g.client.post("/v1/kill-switches/arm", json={"level": "node", "reason": " "})
+            assert unsaid.status_code == 422
 
     run(main())
 

@@ -161,12 +161,13 @@ async def _outcome(to_node: httpx.AsyncClient, run_id: str) -> str:
 
 
 def _strange_tasks(node: Node, ours: set[asyncio.Task[Any]]) -> set[str]:
-    """Tasks that no actor owns. uvicorn's requests are the servers'; `node-watch` waits for the root's end."""
+    """Tasks that no actor owns. uvicorn's requests and asyncio's accepting are the servers'; `node-watch` waits for the
+    root's end."""
     found: set[str] = set()
     for task in asyncio.all_tasks() - node.kernel.tasks - ours:
         code: Any = getattr(task.get_coro(), "cr_code", None)
         where = f"{getattr(code, 'co_filename', '?')}:{getattr(code, 'co_qualname', code)}"
-        if task.get_name() != "node-watch" and "/uvicorn/" not in where:
+        if task.get_name() != "node-watch" and not any(each in where for each in ("/uvicorn/", "/asyncio/")):
             found.add(f"task {task.get_name()}: {where}")
     return found
 

@@ -60,7 +60,7 @@ def test_the_node_kill_switch_refuses_until_it_is_armed(evopipe: Command) -> Non
     refused = evopipe("run", "rain.yaml", "-i", "topic=x")
     assert refused.returncode == exits.REFUSED
     assert "a test" in refused.stderr
-    assert evopipe("arm", "node").returncode == exits.OK
+    assert evopipe("arm", "node", "--reason", "looked at").returncode == exits.OK
     assert evopipe("run", "rain.yaml", "-i", "topic=x").returncode == exits.OK
 
 
@@ -133,7 +133,7 @@ def test_a_broken_settings_file_keeps_nobody_from_stopping_the_node(evopipe: Com
         killed = evopipe("kill", "pipeline", "rain", "--reason", "too dear")
         assert (killed.returncode, "triggered: pipeline rain" in killed.stdout) == (exits.OK, True)
         assert f"{broken}:" in killed.stderr
-        assert evopipe("arm", "pipeline", "rain").returncode == exits.OK
+        assert evopipe("arm", "pipeline", "rain", "--reason", "looked at").returncode == exits.OK
         assert evopipe("down").returncode == exits.OK
     finally:
         broken.unlink()  # else a node left by a failure here would not be found and ended

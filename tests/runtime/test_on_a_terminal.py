@@ -26,9 +26,9 @@ def test_the_tree_is_redrawn_in_place_fits_the_screen_and_ends_with_ctrl_c() -> 
     with node_home() as evopipe:
         assert evopipe("up").returncode == exits.OK
         with on_a_terminal(evopipe, "tree", "--watch", lines=12) as (watching, screen):
-            page = read_until(screen, "more lines")
-            assert page.startswith(CLEAR)
-            assert page.count("\r\n") <= 12
+            drawn = read_until(screen, "more lines")
+            assert drawn.startswith(CLEAR)
+            assert max(page.count("\r\n") for page in drawn.split(CLEAR)) <= 12
             assert evopipe("kill-actor", "journal").returncode == exits.OK
             assert CLEAR in read_until(screen, "more lines")
             screen.write(b"\x03")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from pipelines.guardrails.budget import Bound
 from runtime.settings import Problem, Settings, SettingsError, likely_places, load_settings, make_private, shipped_text
 
 
@@ -40,6 +42,20 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     settings = load(tmp_path, "metrics: {port: 1111}\n", EVOPIPE_METRICS__PORT="2222")
     assert settings.metrics.port == 2222
+
+
+def test_the_budgets_that_are_shipped_are_the_ones_that_the_treasury_gets(tmp_path: Path) -> None:
+    text = "budgets: {limits: {run/simple: {usd: '2.00'}}, progressive: {start: '0.25'}}"
+    plan = load(tmp_path, text).budgets.plan()
+    assert plan.limits == {"day": Bound(Decimal("50.00"), None), "run/simple": Bound(Decimal("2.00"), None)}
+    rules = plan.rules
+    assert (rules.stop_share, rules.allow_unknown_price) == (Decimal("0.95"), False)
+    assert (rules.first_share, plan.allocation.start, plan.busy_wait_s) == (Decimal("0.25"), Decimal("0.25"), 60)
+
+
+def test_a_budget_is_told_to_the_picodollar(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, "budgets: {limits: {day: {usd: '1e-13'}}}\n")
+    assert (problem.key, problem.expected) == ("budgets.limits.day.usd", "at most 12 decimals")
 
 
 def test_an_empty_section_changes_nothing(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_a_caller_that_gives_up_neither_loses_nor_half_starts_its_child() -> Non
         assert await counts(sup) == (2, 2)
         cell = sup.resolve()
         assert cell is not None
-        assert (cell.pending, kernel.tasks) == (set(), frozenset())
+        assert (cell.pending, kernel.tasks) == ({}, frozenset())
 
     run(main())
 

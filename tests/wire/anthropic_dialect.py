@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -87,14 +88,14 @@ class AnthropicDialect:
                 {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": given}
                 for number, (name, given) in enumerate(calls, 1)
             ]
-            return self._message(body, behaviour, blocks, "tool_use", "")
+            return self._message(request, body, behaviour, blocks, "tool_use", "")
         text = self._text(body, behaviour)
-        return self._message(body, behaviour, [{"type": "text", "text": text}], "end_turn", text)
+        return self._message(request, body, behaviour, [{"type": "text", "text": text}], "end_turn", text)
 
     def events(self, request: HttpRequest, body: dict[str, Any], behaviour: Answered | StreamFailed) -> Sequence[bytes]:
         answered = behaviour if isinstance(behaviour, Answered) else Answered()
         text = self._text(body, answered)
-        whole = self._message(body, answered, [{"type": "text", "text": text}], "end_turn", text)
+        whole = self._message(request, body, answered, [{"type": "text", "text": text}], "end_turn", text)
         usage = whole["usage"]
         start: dict[str, Any] = {**whole, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
         opened: list[bytes] = [
@@ -138,10 +139,16 @@ class AnthropicDialect:
         return json.dumps(instance_of(schema)) if schema is not None else f"You said: {self.prompt(body)}"
 
     def _message(
-        self, body: dict[str, Any], behaviour: Answered, content: list[Any], stop: str, text: str
+        self,
+        request: HttpRequest,
+        body: dict[str, Any],
+        behaviour: Answered,
+        content: list[Any],
+        stop: str,
+        text: str,
     ) -> dict[str, Any]:
         return {
-            "id": "msg_1",
+            "id": message_id(request.headers.get("idempotency-key")),
             "type": "message",
             "role": "assistant",
             "model": behaviour.model or body["model"],
@@ -156,6 +163,11 @@ class AnthropicDialect:
                 "service_tier": "standard",
             },
         }
+
+
+def message_id(key: str | None) -> str:
+    """An answer's id: the same for the same idempotency key, as of a vendor that gives its first answer again."""
+    return "msg_1" if key is None else f"msg_{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
 def _said(content: Any) -> str:

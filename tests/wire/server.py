@@ -14,6 +14,7 @@ from tests.wire.behaviour import Answered, Behaviour, Cut, Failed, Malformed, Pa
 from tests.wire.dialect import Dialect
 from tests.wire.gemini_dialect import GeminiDialect
 from tests.wire.http import HttpRequest, chunk, head, read_request, whole
+from tests.wire.limits import VendorBucket
 
 _JSON = "application/json; charset=utf-8"
 _DIALECTS: tuple[Dialect, ...] = (AnthropicDialect(), GeminiDialect())
@@ -35,11 +36,15 @@ class WireServer:
 
     Each call takes the next behaviour of `queue`; when that is empty, the one its prompt asks for in brackets; else
     it is answered. `calls` and `calls_by_key` (idempotency keys) record what came; `gone` is set when a client left a
-    silent call. Leaving the block fails when the server itself failed.
+    silent call. `limits` is the vendor's rate limit, told in headers where it does so. Leaving the block fails when the
+    server itself failed.
     """
 
-    def __init__(self, key: str = "test-key", queue: Iterable[Behaviour] = ()) -> None:
+    def __init__(
+        self, key: str = "test-key", queue: Iterable[Behaviour] = (), limits: VendorBucket | None = None
+    ) -> None:
         self.key = key
+        self.limits = limits
         self.queue: deque[Behaviour] = deque(queue)
         self.calls: list[Call] = []
         self.calls_by_key: Counter[str] = Counter()
@@ -102,7 +107,8 @@ class WireServer:
         if behaviour is None:
             prompt = dialect.prompt(body)
             self._record(dialect, request, body, prompt)
-            behaviour = self.queue.popleft() if self.queue else scripted(prompt) or Answered()
+            behaviour = None if self.limits is None else self.limits.take()
+            behaviour = behaviour or (self.queue.popleft() if self.queue else scripted(prompt) or Answered())
         return await self._behave(behaviour, dialect, request, body, reader, writer)
 
     def _record(self, dialect: Dialect, request: HttpRequest, body: dict[str, Any], prompt: str) -> None:
@@ -122,7 +128,8 @@ class WireServer:
         writer: asyncio.StreamWriter,
     ) -> bool:
         streams = dialect.streams(request, body)
-        ids = {"request-id": "req_1"}
+        told = self.limits.headers() if self.limits is not None and dialect.name == "anthropic" else {}
+        ids = {"request-id": "req_1", **told}
         match behaviour:
             case Failed():
                 error = json.dumps(dialect.error(behaviour, dialect.sent_key(request))).encode()
@@ -151,8 +158,8 @@ class WireServer:
             case StreamFailed():
                 raise ValueError("StreamFailed is for streamed calls")
             case Answered():
-                told = dialect.count(request, body) or dialect.answer(request, body, behaviour)
-                writer.write(whole(200, json.dumps(told).encode(), _JSON, ids))
+                answer = dialect.count(request, body) or dialect.answer(request, body, behaviour)
+                writer.write(whole(200, json.dumps(answer).encode(), _JSON, ids))
         await writer.drain()
         return True
 

@@ -18,7 +18,10 @@ _UNITS: Final = {
     **dict.fromkeys(("d", "day", "days"), 86_400.0),
 }
 _APPROVAL: Final = frozenset({"approval", "person", "human", "answer"})
-_OF_APPROVAL: Final = ("choices", "fields", "preview", "on_reject", "on_expiry", "expires_in_s")
+_OF_APPROVAL: Final = (
+    "choices", "fields", "preview", "on_reject", "on_expiry", "expires_in_s", "approvals_needed", "not_by_submitter",
+    "always_ask",
+)  # fmt: skip
 
 
 def read_waiting(step: JsonMap) -> None:

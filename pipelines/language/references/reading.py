@@ -29,9 +29,9 @@ from pipelines.language.templates import compile_template, is_template, quoted_f
 _NOT_TEMPLATES: Final = frozenset(
     {
         "name", "type", "condition", "break_condition", "continue_condition", "depends_on", "retry", "on_error",
-        "role", "description", "streaming", "prompt_parts", "output_schema", "steps", "cases", "default", "pipeline",
-        "outputs", "config", "iterator", "batch_config", "retry_config", "input_source", "data_source",
-        "extraction_config", "token_budget", "choices", "fields",
+        "role", "description", "streaming", "budget_class", "prompt_parts", "output_schema", "steps", "cases",
+        "default", "pipeline", "outputs", "config", "iterator", "batch_config", "retry_config", "input_source",
+        "data_source", "extraction_config", "token_budget", "choices", "fields",
     }
 )  # fmt: skip
 

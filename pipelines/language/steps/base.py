@@ -40,6 +40,7 @@ class BaseStep(Part):
     role: str | None = None
     description: str | None = None
     streaming: Streaming | None = None
+    budget_class: Literal["analysis", "generation", "validation"] | None = None
 
     def bodies(self) -> tuple[Body, ...]:
         """The lists of steps it consists of. A loop runs its one body again and again, a switch one of its many."""

@@ -12,6 +12,7 @@ from pipelines.language.parts import RetryPolicy
 from .base import BaseStep, OnError
 
 REJECT = "reject"
+MOST_APPROVALS = 10
 LONGEST_WAIT_S = 366 * 86_400.0
 Choice = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_\-]*$", max_length=60)]
 
@@ -30,6 +31,8 @@ class ApprovalStep(WaitingStep):
     `message` and `preview` are what the person sees. Every one of the `choices` but `reject` approves. `fields` (JSON
     Schema, or names with types) is the data that an approval must bring. A rejection fails the step, or with
     `on_reject: continue` is its result. Without `expires_in_s` the step waits for as long as it takes.
+    `approvals_needed` persons must say yes, none of whom has submitted the run with `not_by_submitter`. With
+    `always_ask` nothing but a person ever answers, whatever trust was built.
     """
 
     type: Literal["approval"]
@@ -40,6 +43,9 @@ class ApprovalStep(WaitingStep):
     expires_in_s: float | None = Field(default=None, gt=0, le=LONGEST_WAIT_S)
     on_expiry: Literal["reject", "approve", "fail"] = REJECT
     on_reject: Literal["fail", "continue"] = "fail"
+    approvals_needed: int = Field(default=1, ge=1, le=MOST_APPROVALS)
+    not_by_submitter: bool = False
+    always_ask: bool = False
 
     @model_validator(mode="after")
     def _holds_together(self) -> ApprovalStep:
@@ -51,6 +57,8 @@ class ApprovalStep(WaitingStep):
             raise ValueError("`on_expiry` needs `expires_in_s`: without it the step waits for as long as it takes")
         if self.on_expiry == "approve" and self.fields is not None:
             raise ValueError("`on_expiry: approve` cannot fill in the `fields`; use `reject` or `fail`")
+        if self.on_expiry == "approve" and self.approvals_needed > 1:
+            raise ValueError("`on_expiry: approve` cannot stand for several persons; use `reject` or `fail`")
         return self
 
     @property

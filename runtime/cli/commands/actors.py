@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -58,8 +59,24 @@ def suspend(name: ActorName) -> None:
 
 
 @app.command()
-def resume(name: ActorName) -> None:
-    """Let a suspended actor go on."""
+def resume(
+    name: Annotated[str, typer.Argument(metavar="RUN|ACTOR", help="a failed run (run-...), or a suspended actor")],
+    definition: Annotated[
+        Path | None, typer.Option("--definition", help="A run: go on by this file; steps that changed run anew.")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept-definition", help="A run: go on by its definition as this version reads it.")
+    ] = False,
+    follow: Annotated[bool, typer.Option("--follow/--detach", help="A run: wait and show progress.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Let a failed run go on from where it failed, or a suspended actor go on."""
+    if name.startswith("run-"):
+        from runtime.cli.rerun_commands import resume_run
+
+        raise typer.Exit(resume_run(name, definition, accept_definition=accept, follow=follow, as_json=as_json))
+    if definition is not None or accept:
+        raise typer.BadParameter("only runs have a definition; a run's id begins with run-", param_hint="RUN|ACTOR")
     from runtime.cli.actor_commands import resume_actor
 
     raise typer.Exit(resume_actor(name))

@@ -31,6 +31,9 @@ def run(  # noqa: PLR0917 - typer passes by keyword
         str | None, typer.Option("--idempotency-key", help="The same key never starts a second run.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow/--detach", help="Wait and show progress, or only submit.")] = True,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="When the node has no room for the run, wait until it has.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a pipeline. Progress goes to stderr, the outputs to stdout."""
@@ -46,6 +49,7 @@ def run(  # noqa: PLR0917 - typer passes by keyword
             key=key,
             follow=follow,
             as_json=as_json,
+            wait=wait,
         )
     )
 
@@ -72,6 +76,33 @@ def cancel(run_id: RunId) -> None:
     from runtime.cli.run_commands import cancel_run
 
     raise typer.Exit(cancel_run(run_id))
+
+
+@app.command()
+def history(run_id: RunId, as_json: Json = False) -> None:
+    """Show every recorded step of a run in order: status, attempt, time, cost, size."""
+    from runtime.cli.rerun_commands import show_history
+
+    raise typer.Exit(show_history(run_id, as_json=as_json))
+
+
+@app.command()
+def replay(  # noqa: PLR0917 - typer passes by keyword
+    run_id: RunId,
+    from_step: Annotated[
+        str | None, typer.Option("--from", metavar="STEP", help="Run this step and all that depends on it anew.")
+    ] = None,
+    definition: Annotated[
+        Path | None, typer.Option("--definition", help="By this file; steps that changed run anew.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run anew, and why.")] = False,
+    follow: Annotated[bool, typer.Option("--follow/--detach", help="Wait and show progress, or only submit.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Run a finished run again as a new one that takes over the results that still hold."""
+    from runtime.cli.rerun_commands import replay_run
+
+    raise typer.Exit(replay_run(run_id, from_step, definition, dry_run=dry_run, follow=follow, as_json=as_json))
 
 
 @app.command()

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from runtime.cli.options import Json, Level, Reason, SwitchName
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would stop.")]
+WhyArmed = Annotated[
+    str, typer.Option("--reason", help="Why it is safe to go on; kept in the log.", show_default=False)
+]
 
 app = typer.Typer()
 
 
 @app.command()
-def kill(level: Level, name: SwitchName = "", reason: Reason = "by hand") -> None:
+def kill(level: Level, name: SwitchName = "", reason: Reason = "by hand", dry_run: DryRun = False) -> None:
     """Trigger a kill switch: what it covers stops within a second and stays stopped until `arm`."""
-    from runtime.cli.switch_commands import trigger
+    from runtime.cli.switch_commands import show_reach, trigger
 
-    raise typer.Exit(trigger(level, name, reason))
+    raise typer.Exit(show_reach(level, name) if dry_run else trigger(level, name, reason))
 
 
 @app.command()
-def arm(level: Level, name: SwitchName = "", reason: Reason = "by hand") -> None:
+def arm(level: Level, reason: WhyArmed, name: SwitchName = "") -> None:
     """Make a triggered kill switch ready again."""
     from runtime.cli.switch_commands import arm as arm_switch
 

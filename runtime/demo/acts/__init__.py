@@ -15,7 +15,9 @@ from runtime.demo.acts.examples import (
     review_with_two_providers,
     run_genesis,
 )
+from runtime.demo.acts.guarding import open_a_breaker, set_a_budget
 from runtime.demo.acts.insight import read_metrics, show_the_tree
+from runtime.demo.acts.keeping import find_tampering, replay_from_the_middle
 from runtime.demo.acts.node import start_the_node, stop_the_node
 from runtime.demo.acts.switches import pause_one_pipeline, stop_everything
 from runtime.demo.stage import Stage
@@ -33,6 +35,10 @@ ACTS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("A step that cannot work, healed by the emergent fallback", heal_a_step),
     ("Kill switch for one pipeline", pause_one_pipeline),
     ("Kill switch for the node, by a file", stop_everything),
+    ("A circuit breaker, opened by hand", open_a_breaker),
+    ("Budgets", set_a_budget),
+    ("Run again from the middle", replay_from_the_middle),
+    ("A backup, everything verified, and a forged audit log", find_tampering),
     ("The supervision tree", show_the_tree),
     ("Prometheus metrics", read_metrics),
     ("kill -9 the node in the middle of a run", kill_the_node),

@@ -47,6 +47,9 @@ def stop_everything(stage: Stage) -> None:
 
     def act(event: Event) -> None:
         if is_event(event, "step_started", "work") and not armed:
+            reach = stage.terminal.run("kill", "node", "--dry-run")
+            stage.checks.say(reach.out)
+            stage.checks.check(run_id in reach.out, "a dry run shows what would stop", reach.text)
             stage.checks.say(f"$ touch {file.relative_to(stage.home.root)}")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()

@@ -16,6 +16,8 @@ from actors.evolution import (
     CancelEvolution,
     EvolutionState,
     EvolutionStillRunningError,
+    EvolutionsUnder,
+    EvolutionSwitchedOffError,
     Evolve,
     GetEvolution,
     InvalidOrderError,
@@ -27,10 +29,11 @@ from actors.evolution import (
 from actors.evolution.ledger import read
 from actors.evolution.progress import replayed, state_of
 from actors.kernel import ActorRef, ActorStarted, Kernel
+from actors.killswitch import KillBoard, KillView, TriggerSwitch
 from actors.runs.errors import KillSwitchedError, TooManyRunsError
 from actors.runs.values import RunRequest
 from pipelines.genetics import Weights
-from pipelines.guardrails.kill_switch import Level, Switch
+from pipelines.guardrails.kill_switch import Level, Switch, key_of
 from pipelines.language import InvalidInputsError, Pipeline, build_pipeline, load_pipeline
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.evolution_tree import chamber_tree
@@ -76,13 +79,15 @@ async def in_world(
     main: Callable[[Kernel], Awaitable[Any]],
     script: Script = obedient,
     log: list[Any] | None = None,
+    view: KillView | None = None,
     **options: Any,
 ) -> Any:
     kernel = Kernel()
     try:
         await kernel.spawn(ScriptedRuns, script, [] if log is None else log, name="runs")
         await kernel.spawn(DynamicSupervisor, name="evolution")
-        await kernel.spawn(BreedingDesk, directory, chamber_tree(kernel.ref, PROVIDERS), name="breeding", **options)
+        tree = chamber_tree(kernel.ref, PROVIDERS, view)
+        await kernel.spawn(BreedingDesk, directory, tree, name="breeding", kill_view=view, **options)
         return await main(kernel)
     finally:
         await kernel.shutdown()
@@ -224,6 +229,69 @@ def test_a_kill_switch_stops_the_evolution_and_says_which(tmp_path: Path) -> Non
     switch = Switch(Level.NODE, "", "too costly", "ops", 0.0)
     state = run(in_world(tmp_path, lambda k: evolve(k, order()), lambda _: KillSwitchedError(switch)), 30)
     assert state.status == "stopped" and "too costly" in str(state.reason)
+
+
+@pytest.mark.parametrize(
+    ("level", "name", "stops"),
+    [
+        ("evolution", "", True),
+        ("tenant", "ada", True),
+        ("pipeline", "review", True),
+        ("node", "", True),
+        ("tenant", "bob", False),
+        ("step", "claude", False),
+    ],
+)
+def test_a_kill_switch_stops_the_breeding_it_covers_at_once_with_its_runs_and_lets_no_more_begin(
+    tmp_path: Path, level: str, name: str, stops: bool
+) -> None:
+    log: list[Any] = []
+    view = KillView()
+
+    async def main(kernel: Kernel) -> None:
+        board = await kernel.spawn(KillBoard, tmp_path / "state", view, name="kill_board")
+        desk = kernel.ref("breeding")
+        evolution_id = await desk.call(order(tenant="ada"))
+        while not log:
+            await asyncio.sleep(0)
+        switch = Switch(*key_of(level, name), "a dry run", "", 0.0)
+        assert await desk.call(EvolutionsUnder(switch)) == ((evolution_id,) if stops else ())
+        await board.call(TriggerSwitch(level, name, "too costly", "ops"))
+        if not stops:
+            with pytest.raises(EvolutionStillRunningError):
+                await desk.call(AwaitEvolution(evolution_id, timeout_s=0.01))
+            return
+        state = await desk.call(AwaitEvolution(evolution_id, timeout_s=10), timeout_s=12)
+        assert (state.status, "too costly" in state.reason) == ("stopped", True)
+        assert {entry[1] for entry in log if isinstance(entry, tuple)} == {log[0].run_id}
+        with pytest.raises(EvolutionSwitchedOffError, match="too costly"):
+            await desk.call(order(evolution_id="e2", tenant="ada"))
+
+    run(in_world(tmp_path, main, lambda _: None, log, view=view))
+    # What was stopped does not go on with the next node, armed or not.
+    if stops:
+        again = run(in_world(tmp_path, lambda kernel: kernel.ref("breeding").call(GetEvolution("e1"))))
+        assert (again.status, again.tenant) == ("stopped", "ada")
+
+
+def test_an_unfinished_evolution_does_not_go_on_in_a_node_that_starts_with_its_switch_in_force(tmp_path: Path) -> None:
+    log: list[Any] = []
+
+    async def begin(kernel: Kernel) -> None:
+        await kernel.ref("breeding").call(order())
+        while not log:
+            await asyncio.sleep(0)
+
+    run(in_world(tmp_path, begin, lambda _: None, log))
+    switch = Switch(Level.EVOLUTION, "", "too costly", "ops", 0.0)
+    asked: list[Any] = []
+
+    async def wait(kernel: Kernel) -> EvolutionState:
+        return await kernel.ref("breeding").call(AwaitEvolution("e1", timeout_s=10), timeout_s=12)
+
+    view = KillView({switch.key: switch})
+    state = run(in_world(tmp_path, wait, lambda _: None, asked, view=view))
+    assert (state.status, asked) == ("stopped", [])
 
 
 def test_no_room_for_runs_is_tried_again_and_not_held_against_a_genome(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_a_foreign_callers_timeout_leaves_the_deferred_work_alone_and_is_publish
         await settle()
         cell = ref.resolve()
         assert cell is not None
-        assert (cell.pending, kernel.tasks, ref.is_alive()) == (set(), frozenset(), True)
+        assert (cell.pending, kernel.tasks, ref.is_alive()) == ({}, frozenset(), True)
 
     run(main())
 
@@ -200,7 +200,7 @@ def test_a_foreign_caller_that_is_cancelled_takes_its_deferred_work_along() -> N
         await until(lambda: not kernel.tasks, passes=1_000_000)
         cell = ref.resolve()
         assert cell is not None
-        assert (cell.pending, ref.is_alive()) == (set(), True)
+        assert (cell.pending, ref.is_alive()) == ({}, True)
 
     run(main())
 
@@ -294,7 +294,7 @@ def test_a_kept_reply_may_be_set_and_failed_from_another_thread() -> None:
         kept[0].set("twice")
         cell = ref.resolve()
         assert cell is not None
-        assert (cell.pending, ref.is_alive()) == (set(), True)
+        assert (cell.pending, ref.is_alive()) == ({}, True)
 
     run(main())
 
@@ -324,7 +324,7 @@ def test_a_kept_reply_whose_caller_gave_up_is_forgotten() -> None:
         await settle()
         cell = ref.resolve()
         assert cell is not None
-        assert cell.pending == set()
+        assert cell.pending == {}
         kept[0].set("late")
 
     run(main())

@@ -171,6 +171,46 @@ def test_an_error_in_a_subscriber_of_events_reaches_neither_the_actor_nor_the_ne
     assert got == ["event"]
 
 
+def test_a_subscriber_hears_the_kinds_that_it_named_in_the_order_of_subscription() -> None:
+    class Base:
+        pass
+
+    class Derived(Base):
+        pass
+
+    bus, got = EventBus(), new_log()
+    leave = bus.subscribe(lambda event: got.append(("derived", type(event))), Derived)
+    bus.subscribe(lambda event: got.append(("all but", type(event))), but=(Derived,))
+    bus.subscribe(lambda event: got.append(("base", type(event))), Base, str)
+    for event in (Base(), Derived(), "text", 1):
+        bus.publish(event)
+    assert got == [
+        ("all but", Base),
+        ("base", Base),
+        ("derived", Derived),
+        ("base", Derived),
+        ("all but", str),
+        ("base", str),
+        ("all but", int),
+    ]
+    assert bus.hears(Derived)
+    got.clear()
+    leave()
+    leave()
+    bus.publish(Derived())
+    assert got == [("base", Derived)]
+
+
+def test_only_a_kind_that_somebody_named_is_heard() -> None:
+    bus = EventBus()
+    assert not bus.hears(str)
+    leave = bus.subscribe(lambda _: None, but=(str,))
+    assert not bus.hears(str)
+    assert bus.hears(int)
+    leave()
+    assert not bus.hears(int)
+
+
 def test_an_actor_may_end_itself_in_a_plain_or_waiting_handler() -> None:
     class Waiting(Echo):
         async def on_receive(self, message: Any) -> Any:

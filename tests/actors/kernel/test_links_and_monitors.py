@@ -158,6 +158,22 @@ def test_a_ring_of_links_collapses_once_and_each_hears_the_first_reason() -> Non
     run(main())
 
 
+def test_those_who_are_linked_hear_of_an_end_in_the_order_in_which_they_were_linked() -> None:
+    async def main() -> list[str]:
+        kernel, log = Kernel(), new_log()
+        hub = await kernel.spawn(Echo)
+        others = [await kernel.spawn(Echo, log, str(number)) for number in range(100)]
+        for other in others[1::2] + others[::2]:
+            await inside(hub, lambda actor, to=other: actor.link(to))
+        log.clear()
+        hub.tell(BOOM.exception)
+        await settle()
+        return [m[1] for m in log]
+
+    told = [str(number) for number in range(100)]
+    assert run(main()) == told[1::2] + told[::2]
+
+
 @pytest.mark.parametrize("who", ["dead", "unknown name"])
 def test_each_monitor_of_nobody_brings_its_own_down_at_once(who: str) -> None:
     async def main() -> None:

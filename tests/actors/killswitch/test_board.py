@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 import threading
 from collections.abc import AsyncGenerator
@@ -34,6 +35,7 @@ from actors.killswitch import (
     Unsubscribe,
 )
 from pipelines.guardrails import InvalidSwitchError, Level, NotTriggeredError
+from pipelines.guardrails.kill_switch import label
 from tests.support import run
 
 
@@ -176,6 +178,15 @@ def test_a_state_that_cannot_be_read_stops_the_node_until_it_is_armed(tmp_path: 
     run(main())
 
 
+def test_a_pipe_in_place_of_the_state_file_stops_the_node_and_does_not_hold_up_its_start(tmp_path: Path) -> None:
+    async def main() -> None:
+        os.mkfifo(tmp_path / "kill_switches.json")
+        async with node(tmp_path) as n:
+            assert n.view.blocked() is not None
+
+    run(main())
+
+
 def test_a_state_file_that_is_a_directory_stops_the_node(tmp_path: Path) -> None:
     async def main() -> None:
         (tmp_path / "kill_switches.json").mkdir()
@@ -192,10 +203,26 @@ def test_a_trigger_file_triggers_within_one_poll(tmp_path: Path) -> None:
             await n.poll()
             switch = n.view.blocked(provider="gemini")
             assert switch is not None
-            assert (switch.who, "provider.gemini" in switch.reason) == ("file", True)
+            assert (switch.who, "provider.gemini" in switch.reason) == (f"file of uid {os.getuid()}", True)
             (tmp_path / "kill" / "node").touch()
             await n.poll()
             assert n.view.blocked() is not None
+
+    run(main())
+
+
+def test_a_trigger_file_says_why_and_one_that_cannot_be_read_triggers_all_the_same(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with node(tmp_path) as n:
+            (tmp_path / "kill" / "step.p%2Fask").write_text("too \x1b[1mdear\nmore", encoding="utf-8")
+            os.mkfifo(tmp_path / "kill" / "tenant.ada")  # opened to read, it would hold up the loop for ever
+            (tmp_path / "kill" / "evolution").symlink_to("/dev/zero")
+            (tmp_path / "kill" / "pipeline.q").mkdir()
+            await n.poll()
+            told = {label(switch.key): switch for switch in n.view.triggered}
+            assert told.keys() == {"step p/ask", "tenant ada", "evolution", "pipeline q"}
+            assert told["step p/ask"].reason.startswith("too [1mdear (trigger file ")
+            assert told["evolution"].who == "file"
 
     run(main())
 
@@ -418,6 +445,28 @@ def test_a_trigger_during_arming_wins(tmp_path: Path, monkeypatch: pytest.Monkey
             assert n.view.blocked() is not None
         async with node(tmp_path) as n:
             assert n.view.blocked() is not None
+
+    run(main())
+
+
+def test_an_arming_whose_caller_gives_up_leaves_the_switch_triggered_over_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        disk = BrokenDisk(monkeypatch)
+        async with node(tmp_path) as n:
+            await n.board.call(TriggerSwitch("node", "", "r", "w"))
+            disk.gate.clear()
+            disk.entered.clear()
+            arming = asyncio.ensure_future(n.board.call(ArmSwitch("node", "", "r", "w")))
+            assert await asyncio.to_thread(disk.entered.wait, 5.0)
+            arming.cancel()
+            await n.board.call(SwitchState())
+            disk.gate.set()
+            assert (await n.board.call(TriggerSwitch("pipeline", "p"))).saved
+            assert n.view.blocked() is not None
+        async with node(tmp_path) as n:
+            assert [s.level for s in n.view.triggered] == ["node", "pipeline"]
 
     run(main())
 

@@ -78,7 +78,7 @@ def test_a_write_left_behind_by_a_killed_memory_does_not_mix_with_its_successors
             before = set(tmp_path.iterdir())
 
             def look(_descriptor: int) -> None:
-                used.extend(each.name for each in set(tmp_path.iterdir()) - before)
+                used.extend(each.name for each in set(tmp_path.iterdir()) - before if each.suffix == ".new")
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(os, "fsync", look)

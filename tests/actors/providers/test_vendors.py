@@ -143,6 +143,21 @@ def test_an_answer_that_breaks_the_schema_is_transient(vendor: Vendor) -> None:
 
 
 @each_vendor
+def test_an_answer_that_cannot_be_used_says_what_it_cost(vendor: Vendor) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    for behaviour, asked in (
+        (Answered('{"n": "many"}'), Request("x", json_schema=schema)),
+        (Answered('{"n": ', stop=vendor.cut_stop), Request("x", json_schema=schema)),
+        (Answered("no", stop=vendor.held_stop), Request("x")),
+    ):
+        billed = failure(vendor, behaviour, request=asked).billed
+        assert billed is not None
+        assert billed.usage.input_tokens > 0
+        assert billed.answer_id
+    assert failure(vendor, Failed(500)).billed is None
+
+
+@each_vendor
 def test_json_cut_off_at_max_tokens_is_refused_and_says_what_to_raise(vendor: Vendor) -> None:
     error = failure(
         vendor, Answered('{"n": ', stop=vendor.cut_stop), request=Request("x", json_schema={"type": "object"})

@@ -82,7 +82,7 @@ async def pending(node: SmallNode, count: int = 1, run_id: str | None = None) ->
         with contextlib.suppress(ActorDeadError):
             found = await node.kernel.ref("approvals").call(ListApprovals(run_id, 100_000))
             if len(found) == count:
-                return found
+                return tuple(each.question for each in found)
         await asyncio.sleep(0)
     raise AssertionError(f"there are not {count} questions")
 

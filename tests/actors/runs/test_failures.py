@@ -49,6 +49,7 @@ def test_a_raising_step_is_tried_again_with_growing_delays() -> None:
         await node.submit(echoes(f"a: 1; {PATIENT}"))
         await retried(node, clock, "a", 1, 2)
         assert (await node.outcome()).status == "succeeded"
+        assert (await node.record()).steps["a"].attempt == 3
         await node.kernel.shutdown()
 
     run(main())

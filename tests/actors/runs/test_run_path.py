@@ -151,6 +151,26 @@ def test_an_idempotency_key_gives_the_run_that_has_it() -> None:
     run(main())
 
 
+def test_a_known_idempotency_key_gives_its_run_also_where_a_new_one_is_kept_out() -> None:
+    async def main() -> None:
+        node = await small_node(dispatcher={"max_live_runs": 1})
+        node.hands.gates = {"a": asyncio.Event()}
+        await node.submit(CHAIN, "r1", idempotency_key="k")
+        assert await node.submit(CHAIN, "r2", idempotency_key="k") == "r1"
+        with pytest.raises(TooManyRunsError):
+            await node.submit(CHAIN, "r3", idempotency_key="another")
+        node.hands.gates["a"].set()
+        await node.outcome("r1")
+        await node.kernel.ref("runs").call(Drain(1.0))
+        assert await node.submit(CHAIN, "r4", idempotency_key="k") == "r1"
+        with pytest.raises(DrainingError):
+            await node.submit(CHAIN, "r5", idempotency_key="another")
+        assert sum(node.hands.calls.values()) == 3
+        await node.kernel.shutdown()
+
+    run(main())
+
+
 def test_the_same_run_id_again_is_the_same_run() -> None:
     async def main() -> None:
         node = await small_node(dispatcher={"keep_finished": 0})
@@ -225,6 +245,43 @@ def test_no_more_live_runs_than_the_limit() -> None:
         node.hands.gates["a"].set()
         await node.outcome("r1")
         assert (await node.run(CHAIN, "r2")).status == "succeeded"
+        await node.kernel.shutdown()
+
+    run(main())
+
+
+def test_a_run_too_many_is_told_when_to_come_again_by_how_fast_runs_end() -> None:
+    async def main() -> None:
+        node = await small_node(dispatcher={"max_live_runs": 1})
+        for number in range(5):
+            await node.run(CHAIN, f"ended {number}")
+        node.hands.gates = {"a": asyncio.Event()}
+        await node.submit(CHAIN, "r1")
+        waits = list[float]()
+        for number in range(300):
+            with pytest.raises(TooManyRunsError) as caught:
+                await node.submit(CHAIN, f"too many {number}")
+            waits.append(caught.value.retry_after_s)
+        assert 1.0 <= waits[0] <= waits[-1] <= 300.0
+        node.hands.gates["a"].set()
+        await node.outcome("r1")
+        await node.kernel.shutdown()
+
+    run(main())
+
+
+def test_one_tenant_at_its_limit_keeps_no_other_out() -> None:
+    async def main() -> None:
+        node = await small_node(dispatcher={"max_live_runs_per_tenant": 1})
+        node.hands.gates = {"a": asyncio.Event()}
+        await node.submit(CHAIN, "r1", tenant="ann")
+        with pytest.raises(TooManyRunsError, match="1 runs of ann are live already"):
+            await node.submit(CHAIN, "r2", tenant="ann")
+        await node.submit(CHAIN, "r3", tenant="bob")
+        node.hands.gates["a"].set()
+        await node.outcome("r1")
+        await node.outcome("r3")
+        assert (await node.run(CHAIN, "r2", tenant="ann")).status == "succeeded"
         await node.kernel.shutdown()
 
     run(main())

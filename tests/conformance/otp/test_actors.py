@@ -285,7 +285,7 @@ def test_11_a_cancelled_caller_leaves_no_pending_reply_and_its_deferred_work_is_
         await settle()
         cell = ref.resolve()
         assert cell is not None
-        assert (kernel.tasks, cell.pending, ref.is_alive()) == (frozenset(), set(), True)
+        assert (kernel.tasks, cell.pending, ref.is_alive()) == (frozenset(), {}, True)
 
     run(main())
 

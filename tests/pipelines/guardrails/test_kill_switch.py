@@ -15,6 +15,8 @@ from pipelines.guardrails.kill_switch import (
     KillStateError,
     Level,
     NotTriggeredError,
+    StepMark,
+    Subject,
     Switch,
     arm,
     blocked,
@@ -95,13 +97,18 @@ def test_arming_lifts_one_switch_and_leaves_the_others() -> None:
 @pytest.mark.parametrize(
     ("level", "name", "told"),
     [
-        ("galaxy", "", "expected one of node, pipeline, provider"),
+        ("galaxy", "", "expected one of node, tenant, evolution, pipeline, provider, step"),
         ("node", "x", "has no name"),
         ("pipeline", "", "expected 1 to 200"),
         ("provider", "../etc", "without slashes"),
         ("pipeline", "a\nb", "control characters"),
         ("pipeline", "half \udcff", "broken Unicode"),
         ("pipeline", "x" * 201, "expected 1 to 200"),
+        ("evolution", "x", "has no name"),
+        ("tenant", "", "expected 1 to 200"),
+        ("step", "p/", "or PIPELINE/STEP"),
+        ("step", "/s", "or PIPELINE/STEP"),
+        ("step", "p/s/t", "or PIPELINE/STEP"),
     ],
 )
 def test_a_switch_that_cannot_be_is_refused_with_what_was_expected(level: str, name: str, told: str) -> None:
@@ -165,3 +172,39 @@ def test_a_switch_says_what_it_is_by_whom_and_why() -> None:
     text = str(switch(Level.PROVIDER, "gemini", "too dear"))
     assert text == "kill switch provider gemini triggered by ada: too dear"
     assert "cannot be read" in str(kill_switch.unreadable("boom", 1.0))
+
+
+WORK = Subject("ada", evolution=True, steps=(StepMark("inner", "ask", "claude"), StepMark("outer", "each", "for_loop")))
+
+
+@pytest.mark.parametrize(
+    ("level", "name"),
+    [
+        ("node", ""),
+        ("tenant", "ada"),
+        ("evolution", ""),
+        ("pipeline", "p"),
+        ("provider", "gemini"),
+        ("step", "claude"),
+        ("step", "inner/ask"),
+        ("step", "for_loop"),
+        ("step", "outer/each"),
+    ],
+)
+def test_every_level_blocks_what_it_covers_and_nothing_else(level: str, name: str) -> None:
+    key = key_of(level, name)
+    state = trigger({}, switch(*key))
+    assert blocked(state, "p", "gemini", WORK) == switch(*key)
+    other = Subject("eve", steps=(StepMark("inner", "answer", "gemini"), StepMark("claude", "p", "wait")))
+    assert (blocked(state, "q", "anthropic", other) is None) == (level != "node")
+    assert key_of_file(file_of_key(key)) == key
+    assert "/" not in file_of_key(key)
+
+
+def test_the_widest_switch_is_the_one_that_is_told() -> None:
+    state: dict[Key, Switch] = {}
+    for level, name in [("step", "claude"), ("provider", "gemini"), ("pipeline", "p"), ("evolution", "")]:
+        state = trigger(state, switch(*key_of(level, name)))
+        told = blocked(state, "p", "gemini", WORK)
+        assert told is not None
+        assert told.key == key_of(level, name)

@@ -24,6 +24,14 @@ def test_a_wait_with_a_question_is_an_approval(text: str) -> None:
     assert (asked.message, asked.choices, asked.on_error) == ("Go?", ("approve", "reject"), "fail")
 
 
+def test_new_keys_leave_the_content_of_older_definitions_as_it_was() -> None:
+    text = "name: p\nsteps:\n  - {name: a, type: approval, message: Go?%s}\n"
+    said = ", approvals_needed: 1, not_by_submitter: false, always_ask: false"
+    assert load_pipeline(text % "").content_hash == load_pipeline(text % said).content_hash
+    asked = step("type: wait, message: Go?, approvals_needed: 2")
+    assert isinstance(asked, ApprovalStep)
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("for: 90", 90), ("for: 90s", 90), ("for: 1.5h", 5400), ("for_s: 5 min", 300), ("duration: 2 days", 172_800)],
@@ -57,6 +65,11 @@ def test_a_wait_with_a_time_and_a_message_waits_for_the_time() -> None:
             "type: approval, message: x, expires_in: 1h, on_expiry: approve, fields: {n: integer}",
             "`on_expiry: approve` cannot fill in the `fields`",
         ),
+        (
+            "type: approval, message: x, expires_in: 1h, on_expiry: approve, approvals_needed: 2",
+            "`on_expiry: approve` cannot stand for several persons",
+        ),
+        ("type: approval, message: x, approvals_needed: 11", "approvals_needed"),
         ("type: approval, message: x, fields: integer", "the fields are no map of names"),
         ("type: approval, message: '{{ steps.nowhere }}'", "nowhere"),
         (

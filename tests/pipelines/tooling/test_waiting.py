@@ -40,9 +40,19 @@ def test_an_explanation_says_who_is_asked_what_and_what_a_no_means() -> None:
     assert "another way is looked for" not in told
 
 
+def test_an_explanation_says_how_many_must_approve_and_who_may_not() -> None:
+    text = TEXT.replace('message: "Go on?"', 'message: "Go on?", approvals_needed: 2, not_by_submitter: true')
+    told = explain(load_pipeline(text), MODELS.routing)
+    assert "'ask' waits until 2 persons approve 'Go on?' with approve or reject (one no is enough)" in told
+    assert ", but not whoever submitted the run and fills in what it asks for" in told
+
+
 @pytest.mark.parametrize(
     ("step", "fits"),
     [
+        ({"type": "approval", "message": "Go on?", "approvals_needed": 2, "not_by_submitter": True}, True),
+        ({"type": "wait", "message": "Go on?", "always_ask": True}, True),
+        ({"type": "approval", "message": "Go on?", "approvals_needed": 0}, False),
         ({"type": "wait", "for": "5m"}, True),
         ({"type": "wait", "for": 5}, True),
         ({"type": "wait", "until": "{{ inputs.at }}"}, True),

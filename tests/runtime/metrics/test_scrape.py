@@ -19,6 +19,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from actors.approvals import ApprovalSettled, ApprovalsPending
+from actors.audit import AuditBook, Head, decisions
 from actors.kernel import (
     Actor,
     ActorRef,
@@ -54,7 +55,8 @@ class Node:
     def __init__(self) -> None:
         self.kernel = Kernel()
         self.view = KillView()
-        self.metrics = NodeMetrics(self.kernel, self.view)
+        self.audit = AuditBook(max_waiting=2)
+        self.metrics = NodeMetrics(self.kernel, self.view, audit=self.audit)
         self.metrics.attach()
         self.server: ActorRef[Any]
 
@@ -236,6 +238,28 @@ def test_live_actors_and_the_fullest_mailbox_are_read_at_the_scrape() -> None:
             assert value(samples, "evopipe_mailbox_depth", class_="Quiet") == 0
             asleep.kill()
             assert value(await n.scrape(), "evopipe_mailbox_depth", class_="Asleep") == 0
+
+    run(main())
+
+
+def test_the_audit_log_shows_what_it_has_kept_and_what_is_wrong() -> None:
+    async def main() -> None:
+        async with node() as n:
+            names = ("entries_total", "dropped_total", "waiting", "failing", "damaged")
+
+            async def shown() -> list[float | None]:
+                samples = await n.scrape()
+                return [value(samples, f"evopipe_audit_{name}") for name in names]
+
+            assert await shown() == [0, 0, 0, 0, 0]
+            for number in range(3):
+                n.audit.record(decisions.session_forgotten(1.0, "ann", f"s{number}"))
+            n.audit.problem = "no room"
+            n.audit.note_damage(("audit-000001.jsonl:3: changed",))
+            assert await shown() == [0, 1, 2, 1, 1]
+            n.audit.take(1)
+            n.audit.kept(Head(1, "0" * 64))
+            assert await shown() == [1, 1, 1, 1, 1]
 
     run(main())
 

@@ -21,8 +21,8 @@ class RunExpired:
     error: dict[str, JsonValue]
 
 
-class Treasury:
-    """Of one run. A reservation lives as long as the StepActor that asked for it."""
+class Allowance:
+    """What a run's `limits` let it use. A reservation lives as long as the StepActor that asked for it."""
 
     def __init__(self, actor: Actor, tree: FrameTree) -> None:
         self._actor = actor

@@ -1,0 +1,40 @@
+"""Progressive trust: what persons answered to which pattern, and the thresholds that persons set, kept over restarts.
+
+messages   what the ledger takes, replies, tells and fails with
+files      its state on the disk
+rebuilding what the journal still knows, when they are lost
+ledger     the actor
+
+How a score is made is in `pipelines.guardrails.trust`; the approval desk asks, and acts.
+"""
+
+from actors.trust.ledger import MOST_PATTERNS, TrustLedger
+from actors.trust.messages import (
+    ClearTrust,
+    ConsiderTrust,
+    ListTrust,
+    NoteAnswer,
+    SetTrust,
+    TrustLine,
+    TrustNow,
+    TrustRebuilt,
+    TrustStateUnreadable,
+    TrustStateUnsaved,
+    TrustUnsavedError,
+)
+
+__all__ = [
+    "MOST_PATTERNS",
+    "ClearTrust",
+    "ConsiderTrust",
+    "ListTrust",
+    "NoteAnswer",
+    "SetTrust",
+    "TrustLedger",
+    "TrustLine",
+    "TrustNow",
+    "TrustRebuilt",
+    "TrustStateUnreadable",
+    "TrustStateUnsaved",
+    "TrustUnsavedError",
+]

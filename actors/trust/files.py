@@ -1,0 +1,34 @@
+"""Trust on the disk. Blocking code; `save` and `load` may raise `OSError`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actors.disk import StateFileError, move_aside, read_whole, replace_whole
+from pipelines.guardrails.trust_state import TrustState, TrustStateError, parse, serialise
+
+STATE_FILE = "trust.json"
+MOST_BYTES = 10_000_000
+
+
+class TrustFile:
+    """`trust.json` of one state directory, for the owner only."""
+
+    def __init__(self, state_dir: str | Path) -> None:
+        self.path = Path(state_dir) / STATE_FILE
+
+    def load(self) -> TrustState:
+        """What was saved; nothing yet is the empty state. Raises `TrustStateError`, too."""
+        try:
+            text = read_whole(self.path, MOST_BYTES)
+        except StateFileError as error:
+            raise TrustStateError(str(error)) from error
+        return TrustState() if text is None else parse(text)
+
+    def move_aside(self) -> Path:
+        """Keeps a state that cannot be understood beside the new one; the path it has now."""
+        return move_aside(self.path)
+
+    def save(self, state: TrustState) -> None:
+        """Replaces the state as one step: after a crash or power cut the file holds the old one or the new one."""
+        replace_whole(self.path, serialise(state).encode("ascii"))
