@@ -24,6 +24,10 @@ def unknown_price(provider: str, model: str | None, input_tokens: int, output_to
     return Decimal(0) if provider == "offline" else None
 
 
+Used = tuple[str | None, int, int, Decimal | None]
+"""Of an answered call: model, tokens in and out, dollars as the provider says (None: it does not)."""
+
+
 class Purse(Protocol):
     """Asks the run for what a call may use."""
 
@@ -86,7 +90,7 @@ class Bill:
     def __init__(self, provider: str, request: Request) -> None:
         self._provider = provider
         self._model = request.model
-        self.used: tuple[str | None, int, int, Decimal | None] | None = None
+        self.used: Used | None = None
         self.answer_id = ""
 
     def answered(
@@ -129,13 +133,11 @@ async def counted(
         if bill.used is None:
             till.give_back(lease)
         else:
-            model, input_tokens, output_tokens, cost = bill.used
-            priced = till.priced(provider, model, input_tokens, output_tokens)
-            fallback = priced.cost_usd if priced.cost_usd is not None else most.cost_usd
-            used = Amount(priced.tokens, fallback if cost is None else cost)
             name, attempt = call
             answer = bill.answer_id or f"attempt {attempt}"
-            await till.settle(lease, Paid(name, answer, provider, model, used))
+            await till.settle(
+                lease, Paid(name, answer, provider, bill.used[0], _spent(till, provider, bill.used, most))
+            )
 
 
 @asynccontextmanager
@@ -158,10 +160,16 @@ async def paid(purse: Purse | None, provider: str, request: Request, more_tokens
         if bill.used is None:
             purse.release(numbers)
         else:
-            model, input_tokens, output_tokens, cost = bill.used
-            priced = purse.priced(provider, model, input_tokens, output_tokens)
-            fallback = priced.cost_usd if priced.cost_usd is not None else most.cost_usd
-            purse.settle(numbers, Amount(priced.tokens, fallback if cost is None else cost))
+            purse.settle(numbers, _spent(purse, provider, bill.used, most))
+
+
+def _spent(book: Purse | Till, provider: str, used: Used, most: Amount) -> Amount:
+    """What a call has really cost: as the provider says, else by the price list, else what was set aside for it."""
+    model, input_tokens, output_tokens, cost_usd = used
+    priced = book.priced(provider, model, input_tokens, output_tokens)
+    if cost_usd is None:
+        cost_usd = most.cost_usd if priced.cost_usd is None else priced.cost_usd
+    return Amount(priced.tokens, cost_usd)
 
 
 def most_input_tokens(request: Request) -> int:

@@ -10,6 +10,10 @@ from runtime.cli.session import node_client, print_json, say
 from runtime.cli.watching import clock_of
 
 _HASH_SHOWN = 12
+_RULED_OUT = (
+    "the settings rule it out (approvals: automatic is false, persons is above 1, or not_by_submitter is true): "
+    "people are always asked."
+)
 
 
 def show(*, as_json: bool) -> int:
@@ -29,7 +33,7 @@ def show(*, as_json: bool) -> int:
     if not state["rules"]:
         print("no threshold is set: people are always asked.")
     elif not state["automatic"]:
-        say("the settings forbid all of it (approvals.automatic: false): people are always asked.")
+        say(_RULED_OUT)
     if state["problem"]:
         say(f"people are asked, whatever the thresholds: {state['problem']}")
     return exits.OK
@@ -44,6 +48,8 @@ def set_by_hand(target: str, threshold: float, reason: str) -> int:
         f"{target} is approved without asking from score {threshold:g} on, which takes {rule['answers_needed']} "
         f"approvals since the last rejection; `evopipe trust clear {target} --reason ...` ends that"
     )
+    if not rule["automatic"]:
+        say(_RULED_OUT)
     return exits.OK
 
 

@@ -27,7 +27,7 @@ class TrustEndpoints:
         found: TrustNow = await self._desk.call("trust", ListTrust())
         patterns = [{**to_wire(each), "trusted": each.trusted} for each in found.patterns]
         facts: dict[str, Any] = {"patterns": patterns, "rules": to_wire(found.rules), "problem": found.problem or None}
-        return WireResponse({**facts, "automatic": self._desk.view.settings.approvals.automatic})
+        return WireResponse({**facts, "automatic": self._may_be_automatic()})
 
     async def set(self, request: Request) -> Response:
         """POST /v1/trust: 200 once the threshold is on the disk; `threshold` null takes it away."""
@@ -43,4 +43,8 @@ class TrustEndpoints:
         order = SetTrust(target, body.threshold, body.reason, who)
         rule: TrustRule = await self._desk.call("trust", order)
         self._desk.record(decisions.trust_set, request, target, body.threshold, body.reason)
-        return WireResponse({**to_wire(rule), "answers_needed": answers_for(rule.threshold)})
+        facts = {"answers_needed": answers_for(rule.threshold), "automatic": self._may_be_automatic()}
+        return WireResponse({**to_wire(rule), **facts})
+
+    def _may_be_automatic(self) -> bool:
+        return self._desk.view.settings.approvals.may_be_automatic

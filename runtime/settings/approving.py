@@ -19,6 +19,11 @@ class ApprovalSettings(Section):
     not_by_submitter: bool
     automatic: bool
 
+    @property
+    def may_be_automatic(self) -> bool:
+        """Whether trust can answer any approval here: never where two persons must, or somebody else than asked."""
+        return self.automatic and self.persons == 1 and not self.not_by_submitter
+
     def rules(self) -> ApprovalRules:
         """As the desk and the steps take them."""
         from pipelines.execution import ApprovalRules  # noqa: PLC0415 - loads the language

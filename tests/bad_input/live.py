@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from tests.node_for_tests import Command
+from runtime.cli import exits
+from tests.node_for_tests import Command, wait_gone
 
 SECRET = "sk-ant-never-to-be-seen-0123456789"
 SMALL = "name: small\nsteps:\n  - {name: a, type: set_variable, variables: {x: 1}}\n"
@@ -125,3 +129,18 @@ def status_of(raw: bytes) -> int:
 def error_in(raw: bytes) -> dict[str, Any]:
     """The error of the only answer in `raw`."""
     return json.loads(raw.split(b"\r\n\r\n", 1)[1])["error"]
+
+
+@contextmanager
+def node_on(evopipe: Command) -> Generator[LiveNode]:
+    """A node that is killed afterwards."""
+    up = evopipe("up")
+    assert up.returncode == exits.OK, up.stderr
+    node = LiveNode(evopipe)
+    try:
+        yield node
+    finally:
+        node.close()
+        os.kill(node.pid, signal.SIGKILL)
+        wait_gone(node.pid)
+        evopipe.socket.unlink()

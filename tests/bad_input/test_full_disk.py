@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -13,8 +12,8 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from runtime.cli import exits
-from tests.bad_input.live import HEAD, SMALL, LiveNode
-from tests.node_for_tests import Command, node_home, wait_gone
+from tests.bad_input.live import HEAD, SMALL, LiveNode, node_on
+from tests.node_for_tests import Command, node_home
 
 pytestmark = [
     pytest.mark.daemon,
@@ -60,21 +59,6 @@ def with_file_limit(_evopipe: Command) -> Generator[Fill]:
         return lambda: resource.prlimit(node.pid, resource.RLIMIT_FSIZE, former) and None
 
     yield fill
-
-
-@contextmanager
-def node_on(evopipe: Command) -> Generator[LiveNode]:
-    """A node that is killed afterwards."""
-    up = evopipe("up")
-    assert up.returncode == exits.OK, up.stderr
-    node = LiveNode(evopipe)
-    try:
-        yield node
-    finally:
-        node.close()
-        os.kill(node.pid, signal.SIGKILL)
-        wait_gone(node.pid)
-        evopipe.socket.unlink()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -15,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from runtime.cli import exits
-from tests.bad_input.live import HEAD, SMALL, LiveNode
-from tests.node_for_tests import Command, node_home, wait_gone
+from tests.bad_input.live import HEAD, SMALL, node_on
+from tests.node_for_tests import Command, node_home
 
 pytestmark = pytest.mark.daemon
 TWO_STEPS = (
@@ -24,21 +23,6 @@ TWO_STEPS = (
     + "  - {name: first, type: test_echo, value: rain, delay_s: 0.5}\n"
     + "  - {name: second, type: test_echo, value: '{{steps.first}} again'}\n"
 )
-
-
-@contextmanager
-def node_in(evopipe: Command) -> Generator[LiveNode]:
-    """A node that is killed afterwards."""
-    up = evopipe("up")
-    assert up.returncode == exits.OK, up.stderr
-    node = LiveNode(evopipe)
-    try:
-        yield node
-    finally:
-        node.close()
-        os.kill(node.pid, signal.SIGKILL)
-        wait_gone(node.pid)
-        evopipe.socket.unlink()
 
 
 @contextmanager
@@ -61,7 +45,7 @@ def locked(journal: Path) -> Generator[None]:
 
 
 def test_a_journal_that_another_process_locks_refuses_new_runs_and_accepted_ones_go_on_when_it_lets_go() -> None:
-    with home() as evopipe, node_in(evopipe) as node:
+    with home() as evopipe, node_on(evopipe) as node:
         run_id = node.post("/v1/runs", {"definition": TWO_STEPS}).body["run_id"]
         with locked(evopipe.home / "state" / "journal.sqlite3"):
             refused = node.run(SMALL)
@@ -99,7 +83,7 @@ def remounted(state: Path, mode: str) -> None:
 def test_a_state_directory_that_has_become_read_only_is_told_and_its_runs_go_on_once_it_is_not() -> None:
     with home() as evopipe, own_file_system(evopipe.home / "state"):
         state = evopipe.home / "state"
-        with node_in(evopipe) as node:
+        with node_on(evopipe) as node:
             run_id = node.post("/v1/runs", {"definition": TWO_STEPS}).body["run_id"]
         remounted(state, "ro")
         for _ in range(2):
@@ -110,7 +94,7 @@ def test_a_state_directory_that_has_become_read_only_is_told_and_its_runs_go_on_
         looked = evopipe("fsck")
         assert looked.returncode == exits.OK, looked.stdout
         remounted(state, "rw")
-        with node_in(evopipe) as node:
+        with node_on(evopipe) as node:
             ended = node.get(f"/v1/runs/{run_id}/outcome?timeout_s=15")
             assert (ended.status, ended.body["status"]) == (200, "succeeded"), ended.text
             node.assert_well()

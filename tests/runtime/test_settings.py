@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.guardrails.budget import Bound
 from runtime.settings import Problem, Settings, SettingsError, likely_places, load_settings, make_private, shipped_text
+from runtime.settings.approving import ApprovalSettings
 
 
 def load(tmp_path: Path, text: str | None = None, **environ: str) -> Settings:
@@ -197,3 +198,14 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(os, "getuid", lambda: uid + 1)
     with pytest.raises(PermissionError, match="belongs to user"):
         make_private(directory)
+
+
+@pytest.mark.parametrize(
+    ("changed", "may"),
+    [({}, True), ({"automatic": False}, False), ({"persons": 2}, False), ({"not_by_submitter": True}, False)],
+)
+def test_trust_answers_nothing_where_the_settings_want_another_or_a_second_person(
+    changed: dict[str, object], may: bool
+) -> None:
+    shipped: dict[str, object] = {"persons": 1, "not_by_submitter": False, "automatic": True}
+    assert ApprovalSettings.model_validate({**shipped, **changed}).may_be_automatic is may
