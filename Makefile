@@ -16,6 +16,8 @@ PIN := --constraint constraints.txt
 .DELETE_ON_ERROR:
 SECONDS ?= 30
 KILLS ?= 500
+# Tests start hundreds of processes: where each has to compile the node anew, a third of their time goes there.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install demo test lint format bench peers chaos crash wheel pin clean
 
 help: ## Show this list
@@ -71,6 +73,7 @@ $(CREATED):
 $(RUNTIME): $(CREATED) pyproject.toml constraints.txt
 	@echo "installing evopipe"
 	@$(PIP) install $(PIN) --build-constraint constraints.txt --editable .
+	@$(BIN)/python -m compileall -q runtime actors supervisors pipelines
 	@touch $@
 
 $(TOOLS): $(RUNTIME)

@@ -1,23 +1,21 @@
-"""The API's client: HTTP over the node's Unix socket, for the command line and for scripts.
-
-httpx is imported when a client is made, so that `evopipe --help` stays quick.
-"""
+"""The API's client: HTTP over the node's Unix socket, for the command line and for scripts."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
+from typing import Any, cast
+from urllib.parse import quote, urlencode
 
-if TYPE_CHECKING:
-    import httpx
+from runtime.unix_http import TRANSPORT_ERRORS, Answer, UnixConnection, blocks_of, lines_of
 
-CONNECT_TIMEOUT_S = 5.0
+_KEPT = "/%?=&:@,;+!$'()*"
+"""What a path may hold besides letters and digits; all else is written as `%XX`."""
 
 
 class ClientError(Exception):
@@ -51,20 +49,15 @@ class RequestFailedError(ClientError):
 
 
 class NodeClient:
-    """A blocking client; use it as a context manager. Not for several threads at once."""
+    """A blocking client; use it as a context manager. Not for several threads at once.
+
+    Requests share a connection. A streamed answer has one of its own, which is closed when it is no longer read.
+    """
 
     def __init__(self, socket_path: Path, *, timeout_s: float = 60.0) -> None:
-        import httpx  # noqa: PLC0415 - see the module
-
-        self._httpx = httpx
         self.socket_path = socket_path
         self._timeout_s = timeout_s
-        self._client = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket_path)),
-            base_url="http://evopipe",
-            timeout=httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
-            trust_env=False,
-        )
+        self._connection = UnixConnection(socket_path)
 
     def __enter__(self) -> NodeClient:
         return self
@@ -76,7 +69,7 @@ class NodeClient:
 
     def close(self) -> None:
         """Gives the connection back."""
-        self._client.close()
+        self._connection.close()
 
     def get(self, path: str, **query: object) -> Any:
         """GET; the decoded JSON answer. Raises `NodeUnreachableError` or `RequestFailedError`."""
@@ -114,27 +107,26 @@ class NodeClient:
 
     def lines(self, path: str, **query: object) -> Iterator[str]:
         """The lines of a streamed answer as they come. A silence of 60 s counts as a lost connection."""
-        httpx = self._httpx
-        try:
-            with self._client.stream("GET", path, params=_query(query)) as answer:
-                if answer.status_code >= 400:
-                    answer.read()
-                    raise _failure(answer)
-                yield from answer.iter_lines()
-        except httpx.TransportError as error:
-            raise NodeUnreachableError(self.socket_path, _reason(error)) from error
+        with self._stream(_target(path, query)) as answer:
+            yield from lines_of(answer)
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """The bytes of a streamed answer as they come. Errors as in `get`, also when it breaks off."""
-        httpx = self._httpx
+        with self._stream(_target(path, {})) as answer:
+            yield from blocks_of(answer)
+
+    @contextmanager
+    def _stream(self, target: str) -> Generator[Answer]:
+        connection = UnixConnection(self.socket_path)
         try:
-            with self._client.stream("GET", path) as answer:
-                if answer.status_code >= 400:
-                    answer.read()
-                    raise _failure(answer)
-                yield from answer.iter_bytes()
-        except httpx.TransportError as error:
+            answer = connection.ask("GET", target, None, self._timeout_s)
+            if answer.status >= 400:
+                raise _failure(answer, answer.read())
+            yield answer
+        except TRANSPORT_ERRORS as error:
             raise NodeUnreachableError(self.socket_path, _reason(error)) from error
+        finally:
+            connection.close()
 
     def _json(
         self,
@@ -145,34 +137,38 @@ class NodeClient:
         query: Mapping[str, object] | None = None,
         timeout_s: float | None = None,
     ) -> Any:
-        httpx = self._httpx
-        timeout = httpx.Timeout(timeout_s or self._timeout_s, connect=CONNECT_TIMEOUT_S)
+        sent = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         try:
-            answer = self._client.request(method, path, json=body, params=_query(query or {}), timeout=timeout)
-        except httpx.TransportError as error:
+            answer = self._connection.ask(method, _target(path, query or {}), sent, timeout_s or self._timeout_s)
+            received = answer.read()
+        except TRANSPORT_ERRORS as error:
+            self._connection.close()
             raise NodeUnreachableError(self.socket_path, _reason(error)) from error
-        if answer.status_code >= 400:
-            raise _failure(answer)
-        return answer.json()
+        if answer.status >= 400:
+            raise _failure(answer, received)
+        return json.loads(received)
 
 
-def _query(query: Mapping[str, object]) -> dict[str, str]:
-    return {key: str(value) for key, value in query.items()}
+def _target(path: str, query: Mapping[str, object]) -> str:
+    safe = quote(path, safe=_KEPT)
+    return f"{safe}?{urlencode({key: str(value) for key, value in query.items()})}" if query else safe
 
 
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _failure(answer: httpx.Response) -> RequestFailedError:
+def _failure(answer: Answer, received: bytes) -> RequestFailedError:
+    retry_after = answer.getheader("retry-after")
     try:
-        facts = cast("dict[str, Any]", answer.json()["error"])
+        facts = cast("dict[str, Any]", json.loads(received)["error"])
         return RequestFailedError(
-            answer.status_code,
+            answer.status,
             str(facts["code"]),
             str(facts["message"]),
             list(facts.get("details") or []),
-            float(answer.headers["retry-after"]) if "retry-after" in answer.headers else None,
+            None if retry_after is None else float(retry_after),
         )
     except (ValueError, KeyError, TypeError):
-        return RequestFailedError(answer.status_code, "http_error", f"{answer.status_code}: {answer.text[:200]}", [])
+        text = received.decode("utf-8", "replace")
+        return RequestFailedError(answer.status, "http_error", f"{answer.status}: {text[:200]}", [])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 
 from actors.providers.prices import PriceList
 from actors.providers.protocol import Usage
 from pipelines.tooling import ModelFacts, Models, Routing
-from runtime.settings import SettingsError, load_settings
-from runtime.settings.shipped import shipped_text
+from runtime.settings import SettingsError, load_settings, shipped_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,16 @@ OFFLINE_MODEL = "offline-rules-1"
 DEFAULT_MODELS = {"anthropic": "claude-sonnet-5-5", "gemini": "gemini-3.8-flash", "offline": OFFLINE_MODEL}
 
 
+@cache
+def shipped_prices() -> PriceList:
+    """The price list as it is shipped, read once a process."""
+    return PriceList.from_yaml(shipped_text("models.yaml"))
+
+
 def load_models() -> Models:
     """Reads the shipped price list and the settings. Settings that cannot be used count as the vendors' defaults:
     checking a file must not depend on how the node is set up."""
-    book = PriceBook(PriceList.from_yaml(shipped_text("models.yaml")))
+    book = PriceBook(shipped_prices())
     try:
         settings = load_settings()
     except SettingsError:

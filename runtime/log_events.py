@@ -34,7 +34,7 @@ from actors.kernel.redaction import said
 from actors.killswitch import KillStateUnsaved, SwitchArmed, SwitchTriggered, UnknownTriggerFile
 from actors.runs.events import RunEvent
 from actors.treasury import BudgetAlert, BudgetChanged, BudgetOverrun, BudgetStopped, LedgerUnwritable
-from actors.trust import TrustRebuilt, TrustStateUnreadable, TrustStateUnsaved
+from actors.trust import TrustCaughtUp, TrustRebuilt, TrustStateUnreadable, TrustStateUnsaved
 from pipelines.guardrails import Switch
 from pipelines.guardrails.breaker_panel import BreakerChanged
 from pipelines.guardrails.budget import Bound
@@ -146,6 +146,8 @@ def _write_guard(event: object) -> None:
             _log.warning("breaker_changed", breaker=str(name), before=str(before), after=str(after), why=why, **by)
         case TrustStateUnsaved(problem):
             _log.error("trust_state_unsaved", problem=problem)
+        case TrustCaughtUp(pattern, rejections):
+            _log.warning("trust_caught_up", pattern=pattern, rejections=rejections)
         case TrustRebuilt(answers, patterns):
             _log.warning("trust_history_rebuilt", answers=answers, patterns=patterns)
         case TrustStateUnreadable(path, problem, moved_to):

@@ -12,7 +12,6 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 
 from actors.audit import (
@@ -27,7 +26,7 @@ from actors.audit import (
 )
 from actors.kernel import ActorRef, ChildSpec, Kernel, LoopWatchdog, RestartLog
 from actors.killswitch import KillView, TriggerSwitch
-from actors.providers import PROVIDERS, PriceList, ProviderOptions, Usage, provider_children
+from actors.providers import PROVIDERS, ProviderOptions, Usage, provider_children
 from actors.retention import Policy
 from actors.runs import Drain
 from actors.steps import PriceOf
@@ -37,9 +36,10 @@ from pipelines.guardrails.breaker import BreakerState
 from pipelines.guardrails.breaker_panel import BreakerKind, BreakerName, BreakerPanel
 from runtime.gateway import SocketServer, TcpAddress, TcpServer, version
 from runtime.journal_place import journal_place
+from runtime.known_models import shipped_prices
 from runtime.log_events import log_lifecycle
 from runtime.metrics import MetricsAddress, MetricsServer, NodeMetrics
-from runtime.settings import ProviderRates, Settings, VendorSettings, changed_keys, shipped_text
+from runtime.settings import ProviderRates, Settings, VendorSettings, changed_keys
 from runtime.shutdown import ShutdownRequest
 from supervisors import Supervisor, snapshot
 from supervisors.tree import AuditPart, NodeParts, node_tree
@@ -274,10 +274,6 @@ class Node:
     def _prices(self) -> PriceOf:
         """What calls cost by the shipped price list, a provider's own model where none is named."""
 
-        @cache
-        def prices() -> PriceList:
-            return PriceList.from_yaml(shipped_text("models.yaml"))
-
         def price_of(provider: str, model: str | None, input_tokens: int, output_tokens: int) -> Decimal | None:
             entry = PROVIDERS.get(provider)
             if entry is None:
@@ -285,12 +281,12 @@ class Node:
             if not entry.language_model:
                 return Decimal(0)
             asked = model or getattr(self.settings.providers, provider).model or entry.default_model
-            return prices().cost_usd(asked, Usage(input_tokens, output_tokens), self.kernel.clock.wall())
+            return shipped_prices().cost_usd(asked, Usage(input_tokens, output_tokens), self.kernel.clock.wall())
 
         return price_of
 
     def _provider(self, name: str) -> tuple[ChildSpec, ...]:
-        prices = PriceList.from_yaml(shipped_text("models.yaml"))
+        prices = shipped_prices()
         if name == "offline":
             offline = self.settings.providers.offline
             return provider_children(

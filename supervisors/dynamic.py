@@ -6,6 +6,8 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from msgspec import Struct
+
 from actors.kernel import (
     Actor,
     ActorRef,
@@ -35,8 +37,7 @@ from supervisors.stopping import ask_to_end, stop_children
 from supervisors.strategy import should_restart
 
 
-@dataclass(slots=True, eq=False)
-class _Child:
+class _Child(Struct, eq=False):
     spec: ChildSpec
     ref: ActorRef[Any] | None = None
     restarts: int = 0

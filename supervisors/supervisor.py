@@ -6,6 +6,8 @@ from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from msgspec import Struct
+
 from actors.kernel import (
     Actor,
     ActorRef,
@@ -43,8 +45,7 @@ from supervisors.strategy import AutoShutdown, Strategy, affected, should_restar
 NAME_WAIT_S = 10.0
 
 
-@dataclass(slots=True)
-class _Child:
+class _Child(Struct):
     spec: ChildSpec
     ref: ActorRef[Any] | None = None
     restarting: bool = False

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from tests.command_nursery import run_command
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -40,10 +42,7 @@ class Command:
         }
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "runtime.cli", *words]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, cwd=self.home, env=self.env
-        )
+        return run_command(words, cwd=self.home, env=self.env, timeout_s=60)
 
     def end(self) -> None:
         """Kills the node if one runs, whatever state it is in: who holds the lock is known from the lock alone."""
@@ -123,3 +122,4 @@ def _own_terminal() -> None:
     """In the child: a session whose terminal is its stdin, so that Ctrl-C reaches it."""
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests with "&" has it ignored

@@ -206,12 +206,12 @@ class ApprovalDesk(Actor):
         waiting.recording = decision
         if not decision.approved:
             # First, so that no crash leaves a trust that a person has just withdrawn.
-            await self._trusting.learn(question, False)
+            await self._trusting.learn(question, decision)
         stands = await self._record(waiting, decision)
         if stands != decision:
             raise AnsweredError(question.id, stands)
         if decision.approved and not decision.automatic:
-            await self._trusting.learn(question, True)
+            await self._trusting.learn(question, decision)
         outcome = "auto_approved" if decision.automatic else "approved" if decision.approved else "rejected"
         settled = ApprovalSettled(
             outcome, waited_s(question, decision), question.id, question.pipeline, decision.choice

@@ -47,28 +47,30 @@ class Trusting:
         why = f"{rule.who} set the threshold {rule.threshold:g} for {rule.target}"
         return Decision(choice, True, str(given), why, None, self._actor.kernel.clock.wall(), automatic=True)
 
-    async def learn(self, question: Question, approved: bool) -> None:
+    async def learn(self, question: Question, decision: Decision) -> None:
         """A person answered. Returns when the ledger has it on the disk, or later if it is away for the moment."""
-        if self._ledger and question.pattern and not await self._taught(question, approved):
+        if self._ledger and question.pattern and not await self._taught(question, decision):
             self._untaught[question.pattern] += 1  # trust answers nothing of which it does not know the last answer
-            self._actor.spawn_task(self._teach_again(question, approved))
+            self._actor.spawn_task(self._teach_again(question, decision))
 
-    async def _teach_again(self, question: Question, approved: bool) -> None:
+    async def _teach_again(self, question: Question, decision: Decision) -> None:
         for wait_s in chain(_AGAIN_S, repeat(_AGAIN_S[-1])):
             await self._actor.kernel.clock.sleep(wait_s)
-            if await self._taught(question, approved):
+            if await self._taught(question, decision):
                 self._untaught[question.pattern] -= 1
                 return
 
-    async def _taught(self, question: Question, approved: bool) -> bool:
+    async def _taught(self, question: Question, decision: Decision) -> bool:
         """False: the ledger was away."""
         ref = self._actor.kernel.ref("trust")
         try:
-            await ref.call(NoteAnswer(question.pattern, approved), timeout_s=CALL_S)
+            await ref.call(NoteAnswer(question.pattern, decision.approved, decision.at), timeout_s=CALL_S)
         except (ActorDeadError, MailboxFull):
             return False
         except (CallTimeout, TrustError):
-            return True  # it knows of it, and answers nothing until it has written it down
+            # It knows of it, and answers nothing until it has written it down; after a kill before that, its next life
+            # finds a rejection in the journal.
+            return True
         return True
 
     async def _considered(self, question: Question) -> TrustGiven | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from collections import deque
@@ -10,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from actors.audit.errors import NoAuditLogError
 from actors.audit.segments import AuditPlace, lines_of, noted_heads, segments
 from pipelines.guardrails.audit_chain import BEGINNING, AuditEntry, Flaw, Head, Verification, read_entry, verify
 
@@ -51,12 +51,12 @@ def check_place(place: AuditPlace, head: Head | None = None, *, paced: bool = Fa
     """Checks all segments against the notes of their heads, and against `head` when one is given.
 
     `paced` leaves the processor to others every few milliseconds, for a check beside a node at work. Raises
-    `OSError` for what cannot be read, `FileNotFoundError` where there is neither log nor note.
+    `OSError` for what cannot be read, `NoAuditLogError` where there is neither log nor note.
     """
     noted = [*noted_heads(place.heads), *([head] if head else ())]
     files = segments(place.directory)
     if not files and not noted:
-        raise FileNotFoundError(errno.ENOENT, "there is no audit log", str(place.directory))
+        raise NoAuditLogError(place.directory, place.heads)
     checked = _check(files or [place.directory], noted, BEGINNING, paced, bool(files))
     last = max((each.number for each in noted), default=0)
     if len(checked.flaws) == 1 and checked.flaws[0].unfinished and checked.head.number >= last:

@@ -219,9 +219,10 @@ def journal_vacuumed(at: float, who: str, *, before: int, after: int) -> Decisio
     return _decision(at, who, "journal.vacuumed", "", {"bytes_before": before, "bytes_after": after})
 
 
-def retention_applied(at: float, *, runs: int, content: int, sessions: int) -> Decision:
-    """The node deleted runs, took the content out of others, ended conversations, as the settings say."""
-    detail: dict[str, JsonValue] = {"runs": runs, "content": content, "sessions": sessions}
+def retention_applied(at: float, *, runs: int, content: int, sessions: int, charges: int) -> Decision:
+    """The node deleted runs, took the content out of others, ended conversations, deleted what old calls have cost, as
+    the settings say."""
+    detail: dict[str, JsonValue] = {"runs": runs, "content": content, "sessions": sessions, "charges": charges}
     return _decision(at, NODE, "retention.applied", "", detail)
 
 

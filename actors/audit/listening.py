@@ -44,9 +44,9 @@ def listen(kernel: Kernel, book: AuditBook) -> Callable[[], None]:
                 book.record(decisions.approval_expired(kernel.clock.wall(), item, pipeline, counts_as))
             case ApprovalSettled("auto_approved", _, item, pipeline, _):
                 book.record(decisions.approval_auto_approved(kernel.clock.wall(), item, pipeline))
-            case RetentionApplied(forgotten, blanked, sessions):
-                now = kernel.clock.wall()
-                book.record(decisions.retention_applied(now, runs=forgotten, content=blanked, sessions=sessions))
+            case RetentionApplied(forgotten, blanked, sessions, charges):
+                now, counts = kernel.clock.wall(), {"content": blanked, "sessions": sessions, "charges": charges}
+                book.record(decisions.retention_applied(now, runs=forgotten, **counts))
             case BudgetStopped(text):
                 book.record(decisions.budget_stopped(kernel.clock.wall(), text))
             case BreakerChanged(name, before, after, why, who):

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from pipelines.guardrails.breaker import BreakerState
 from pipelines.guardrails.breaker_panel import (
     BreakerChanged,
     BreakerError,
+    BreakerName,
     BreakerPanel,
     Entry,
     KeptBreaker,
@@ -110,9 +112,8 @@ class BreakerDesk(Actor):
         name = parse_name(order.name)
         await self._audit(order)
         entry = self._panel.force(name, order.order, order.who, order.reason, self.kernel.clock.now())
-        self._start_saving()
-        await self._wait_for_disk()
-        return self._facts(entry)
+        unsaved = await self._kept(name)
+        return replace(self._facts(entry), unsaved=unsaved)
 
     def _facts(self, entry: Entry) -> BreakerFacts:
         now = self.kernel.clock.now()
@@ -146,6 +147,17 @@ class BreakerDesk(Actor):
         if self._saving is not None and not self._saving.done():
             await asyncio.wait({self._saving}, timeout=SAVE_WAIT_S)
 
+    async def _kept(self, name: BreakerName) -> str:
+        """Empty as soon as the disk has this breaker as it is; else why it has not."""
+        for _ in range(2):  # a save that was under way may fail, or have begun with what was before
+            self._start_saving()
+            await self._wait_for_disk()
+            if _of(name, self._saved) == _of(name, to_keep(self._panel)):
+                return ""
+            if self._saving is not None and not self._saving.done():
+                break
+        return self._problem or f"{self._file.path} was not written within {SAVE_WAIT_S:g} s"
+
     async def _save(self) -> None:
         while (kept := to_keep(self._panel)) != self._saved:
             try:
@@ -166,3 +178,7 @@ class BreakerDesk(Actor):
             f"{self._file.path} could not be read ({error}); it is kept as {aside}, all breakers began closed"
         )
         self.kernel.events.publish(BreakerStateUnreadable(str(self._file.path), str(error), str(aside)))
+
+
+def _of(name: BreakerName, kept: Iterable[KeptBreaker]) -> KeptBreaker | None:
+    return next((each for each in kept if each.name == name), None)

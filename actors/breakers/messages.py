@@ -25,8 +25,8 @@ class BreakerStates:
 class OrderBreaker:
     """A person's order -> `BreakerFacts` of the breaker. `open` and `close` hold until `reset`, over restarts, too.
 
-    Fails with `BreakerError` for a name or order that cannot be, `BreakerUnauditedError`. In force at once; saving
-    comes after.
+    Fails with `BreakerError` for a name or order that cannot be, `BreakerUnauditedError`. In force at once; the reply
+    comes when it is saved, or says in `unsaved` why it could not be within 5 s: then a restart before that forgets it.
     """
 
     order: BreakerOrder
@@ -38,7 +38,7 @@ class OrderBreaker:
 @dataclass(frozen=True, slots=True)
 class BreakerFacts:
     """One breaker as it stands. `since` is Unix time, `retry_after_s` is there while it is open, the three figures are
-    those of its window (of its trial, when half-open)."""
+    those of its window (of its trial, when half-open). `unsaved` is for the answer to an order."""
 
     name: str
     kind: str
@@ -51,6 +51,7 @@ class BreakerFacts:
     failed: int
     slow: int
     retry_after_s: float | None
+    unsaved: str = ""
 
 
 @dataclass(frozen=True, slots=True)

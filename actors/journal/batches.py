@@ -47,11 +47,14 @@ def write_alone(connection: sqlite3.Connection, batch: Sequence[Ready]) -> list[
     """Writes what goes into one statement, which is a transaction by itself: no other is open. None, and nothing was
     written, for everything else: `write_all` has to see to it. `sqlite3.Error` means the store failed."""
     kind = _kind(batch[0]) if len(batch) in SIZES else None
-    if kind is None or kind is CloseRun:
+    if kind is None or (kind is CloseRun and len(batch) > 1):
         return None
     chunk = [each for each in batch if isinstance(each, Prepared) and type(each.write) is kind and each.large is None]
     if len(chunk) < len(batch):
         return None
+    if kind is CloseRun:
+        closed = _close_now(connection, chunk[0])
+        return None if closed is None else [closed]
     try:
         return _record_steps(connection, chunk) if kind is RecordStep else _open_runs(connection, chunk)
     except sqlite3.IntegrityError:
@@ -110,10 +113,15 @@ def _open_runs(connection: sqlite3.Connection, chunk: list[Prepared]) -> list[An
 
 
 def _close(connection: sqlite3.Connection, ready: Prepared) -> Answer:
+    closed = _close_now(connection, ready)
+    return rows.write(connection, ready) if closed is None else closed
+
+
+def _close_now(connection: sqlite3.Connection, ready: Prepared) -> str | None:
+    """The status of a run that was unfinished until now; None, and nothing was written, for everything else."""
     end = ready.write
     assert isinstance(end, CloseRun)
-    if end.status in rows.FINAL_STATUSES:
-        changed = connection.execute(_CLOSE, (end.status, ready.texts[0], ready.at, end.run_id))
-        if changed.rowcount == 1:
-            return end.status
-    return rows.write(connection, ready)
+    if end.status not in rows.FINAL_STATUSES:
+        return None
+    changed = connection.execute(_CLOSE, (end.status, ready.texts[0], ready.at, end.run_id))
+    return end.status if changed.rowcount == 1 else None

@@ -5,15 +5,16 @@ being written the next records gather, and all that gathered goes into the next 
 a thousand waiting runs share one write to the disk.
 
 Failure: a store that cannot write (disk full, read-only, corrupt) fails the callers with `JournalError`; the
-Journal lives, nothing is acknowledged that was not kept, and the same record may be sent again. A crash of the
-Journal or of its writer ends both; callers see `ActorDeadError` and repeat their record, which is harmless as
-the first one wins.
+Journal lives, nothing is acknowledged that was not kept, and the same record may be sent again. When the Journal
+crashes (also by any other error of its store) callers see `ActorDeadError` and repeat their record, which is harmless
+as the first one wins.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Any
 
 from actors.journal.errors import JournalBusyError, JournalError, JournalUnavailableError
@@ -21,8 +22,8 @@ from actors.journal.memory import MemoryStore
 from actors.journal.operations import OPERATIONS, Operation, Vacuum
 from actors.journal.records import WRITES, Write
 from actors.journal.store import JournalPlace, JournalStore
-from actors.journal.writer import Batch, Read, StoreWriter, answer
-from actors.kernel import Actor, ActorRef, CallTimeout, Reply
+from actors.journal.writer import Read, answer, apply
+from actors.kernel import Actor, CallTimeout, OwnThread, Reply
 
 VACUUM_TIMEOUT_S = 600.0
 
@@ -31,7 +32,7 @@ class Journal(Actor):
     """Answers `OpenRun`, `RecordStep`, `CloseRun`, `LoadRun`, `ReadText`, `UnfinishedRuns`,
     `ListRuns`, `FindRun`, and the messages of `operations`.
 
-    A store that blocks gets a thread (`StoreWriter`); one that does not is written in the handler itself.
+    A store that blocks gets a thread of the Journal's own; one that does not is written in the handler itself.
     `max_waiting` bounds the records that wait for a commit, `max_batch` those of one transaction;
     `commit_timeout_s` is how long a transaction may take before its callers are told that it is unknown
     whether their record was kept.
@@ -53,32 +54,33 @@ class Journal(Actor):
         self._max_batch = max_batch
         self._commit_timeout_s = commit_timeout_s
         self._store: JournalStore | None = None
-        self._writer: ActorRef[StoreWriter] | None = None
         self._waiting: deque[tuple[Write | Read | Operation, Reply]] = deque()
-        self._draining: asyncio.Task[Any] | None = None
+        self._idle: asyncio.Future[None] | None = None  # set when something waits again
 
     def on_start(self) -> Any:
         if self._place.blocking:
-            return self._start_writer()
-        self._store = self._place.open()
+            return self._start_thread()
+        self._open()
         return None
 
     async def on_stop(self) -> None:
-        if self._store is not None:
-            self._store.close()
-        writer = self._writer
-        if writer is None or not writer.is_alive():
+        thread = self.own_thread
+        if thread is None:
+            self._close()
             return
         while self._waiting:
             # Their callers are being told that the Journal ends; what they sent is kept all the same.
-            batch = [self._waiting.popleft()[0] for _ in range(min(len(self._waiting), self._max_batch))]
-            await writer.call(Batch(tuple(batch), self.kernel.clock.wall()), timeout_s=self._commit_timeout_s)
-        self.unlink(writer)
-        await writer.stop()
+            await self._apply([self._waiting.popleft()[0] for _ in range(min(len(self._waiting), self._max_batch))])
+        await thread.run(self._close, self._commit_timeout_s)
+
+    def release(self) -> None:
+        """After a kill nobody has closed the store; what was acknowledged is in it all the same."""
+        if self.own_thread is not None:
+            self.own_thread.let_go(self._close)
 
     def on_receive(self, message: Write | Read | Operation) -> Any:
         store = self._store
-        if store is None:
+        if store is None or self.own_thread is not None:
             self._enqueue(message)
             return None
         if isinstance(message, WRITES):
@@ -93,8 +95,18 @@ class Journal(Actor):
             return store.operate(message, self.kernel.clock.wall())
         return answer(store, message)
 
-    async def _start_writer(self) -> None:
-        self._writer = await self.kernel.spawn(StoreWriter, self._place, link_to=self.ref, parent=self.ref)
+    async def _start_thread(self) -> None:
+        self.own_thread = OwnThread(self._cell)
+        await self.own_thread.run(self._open)
+        # One task for the Journal's whole life: begun for each commit, it would be a good part of what a commit costs.
+        self.spawn_task(self._drain())
+
+    def _open(self) -> None:
+        self._store = self._place.open()
+
+    def _close(self) -> None:
+        if self._store is not None:
+            self._store.close()
 
     def _enqueue(self, message: Write | Read | Operation) -> None:
         reply = self.later()
@@ -107,26 +119,26 @@ class Journal(Actor):
             )
             return
         self._waiting.append((message, reply))
-        if self._draining is None or self._draining.done():
-            self._draining = self.spawn_task(self._drain())
+        idle, self._idle = self._idle, None
+        if idle is not None and not idle.done():
+            idle.set_result(None)
 
     async def _drain(self) -> None:
-        while self._waiting:
+        while True:
+            while not self._waiting:
+                self._idle = self.kernel.loop.create_future()
+                await self._idle
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch))]
-            answers = await self._commit(tuple(message for message, _ in batch))
+            answers = await self._commit([message for message, _ in batch])
             for (_, reply), answered in zip(batch, answers, strict=True):
                 if isinstance(answered, JournalError):
                     reply.fail(answered)
                 else:
                     reply.set(answered)
 
-    async def _commit(self, items: tuple[Write | Read | Operation, ...]) -> list[Any]:
-        assert self._writer is not None
+    async def _commit(self, items: list[Write | Read | Operation]) -> list[Any]:
         try:
-            patience_s = self._commit_timeout_s
-            if any(isinstance(item, Vacuum) for item in items):
-                patience_s = max(patience_s, VACUUM_TIMEOUT_S)
-            return await self._writer.call(Batch(items, self.kernel.clock.wall()), timeout_s=patience_s)
+            return await self._apply(items)
         except CallTimeout:
             unknown = JournalUnavailableError(
                 f"the disk did not confirm the record within {self._commit_timeout_s:g} s; it may or may not "
@@ -134,3 +146,11 @@ class Journal(Actor):
                 fix="send the same record again (the first one wins); check the disk",
             )
             return [unknown] * len(items)
+
+    async def _apply(self, items: list[Write | Read | Operation]) -> list[Any]:
+        thread, store = self.own_thread, self._store
+        assert thread is not None and store is not None
+        patience_s = self._commit_timeout_s
+        if Vacuum in map(type, items):
+            patience_s = max(patience_s, VACUUM_TIMEOUT_S)
+        return await thread.run(partial(apply, store, items, self.kernel.clock.wall()), patience_s)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, assert_never
 
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from actors.journal.blanking import blanked_meta, blanked_result
@@ -217,7 +218,7 @@ class MemoryStore:
             raise changed_meanwhile(order.source)
         run_id, created = self._open_run(order.run, at)
         if created:
-            self._runs[run_id].steps.update({step.step: replace(step, run_id=run_id) for step in found})
+            self._runs[run_id].steps.update({step.step: struct_replace(step, run_id=run_id) for step in found})
         return run_id, created
 
     def _reopen(self, order: ReopenRun) -> bool:
@@ -225,13 +226,13 @@ class MemoryStore:
         if run is None or run.status != "failed" or "blanked_at" in run.opened.meta:
             return False
         self._finished.pop(order.run_id, None)
-        run.opened = replace(
+        run.opened = struct_replace(
             run.opened, definition=order.definition, definition_hash=order.definition_hash, meta=order.meta
         )
         run.status, run.outcome, run.closed_at = RUNNING, None, None
         dropped = set(order.drop)
         moved = {key: f"{FORMER}[{order.round}]/{key}" if key in dropped else key for key in run.steps}
-        run.steps = {moved[key]: replace(step, step=moved[key]) for key, step in run.steps.items()}
+        run.steps = {moved[key]: struct_replace(step, step=moved[key]) for key, step in run.steps.items()}
         return True
 
     def _ended_before(self, before: float, limit: int, *, with_content: bool = False) -> list[_Run]:
@@ -246,7 +247,9 @@ class MemoryStore:
         found = self._ended_before(order.before, order.limit, with_content=True)
         for run in found:
             meta = blanked_meta(run.opened.meta, order.at)
-            run.opened = replace(run.opened, definition="", inputs={}, meta=meta)
+            run.opened = struct_replace(run.opened, definition="", inputs={}, meta=meta)
             run.outcome = blanked_result(run.outcome)
-            run.steps = {key: replace(step, result=blanked_result(step.result)) for key, step in run.steps.items()}
+            run.steps = {
+                key: struct_replace(step, result=blanked_result(step.result)) for key, step in run.steps.items()
+            }
         return len(found)

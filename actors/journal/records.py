@@ -7,8 +7,9 @@ Only the step's final result is recorded: attempts on the way are run events, no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 from actors.journal.large import Stored
@@ -19,8 +20,7 @@ FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 RUNNING = "running"
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRun:
+class OpenRun(Struct, frozen=True):
     """Opens a run. Replies `(run_id, created)`: an idempotency key or run id that is known already gives the
     run that has it and `False`. The same key with another definition or other inputs fails with
     `IdempotencyConflictError`."""
@@ -30,7 +30,7 @@ class OpenRun:
     definition: JsonValue
     definition_hash: str
     inputs: Mapping[str, JsonValue]
-    meta: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    meta: Mapping[str, JsonValue] = {}
     idempotency_key: str | None = None
 
 
@@ -41,8 +41,7 @@ def is_same_definition(asked: OpenRun, definition_hash: str, meta: Mapping[str, 
     return definition_hash == asked.definition_hash or (wanted is not None and wanted == meta.get("asked_hash"))
 
 
-@dataclass(frozen=True, slots=True)
-class RecordStep:
+class RecordStep(Struct, frozen=True):
     """Records a step's final result. Replies the `StepRecord` that stands: of two results for one
     (run, step) the first one wins, whoever asks."""
 
@@ -53,8 +52,7 @@ class RecordStep:
     result: JsonValue
 
 
-@dataclass(frozen=True, slots=True)
-class CloseRun:
+class CloseRun(Struct, frozen=True):
     """Sets the run's status and outcome. Replies the status that stands: a finished run stays as it ended;
     a status outside `FINAL_STATUSES` ("paused") leaves the run unfinished."""
 
@@ -63,8 +61,7 @@ class CloseRun:
     outcome: JsonValue = None
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(Struct, frozen=True):
     """One recorded step; `at` is Unix time in seconds. `stored` says that its result is kept apart because it is large;
     such a `result` is whole, or a `LostResult` when it cannot be read. Asked for without large values, it has the small
     fields of a map, and is None else."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 from actors.journal import blobs
 from actors.journal.errors import JournalError, NotJsonError, ResultLostError, conflict, unknown_run
-from actors.journal.json_text import as_json
+from actors.journal.json_text import as_json, from_json
 from actors.journal.large import LARGE_BYTES, Large, Stored, parted
 from actors.journal.records import (
     FINAL_STATUSES,
@@ -32,9 +33,14 @@ from actors.journal.records import (
 MAX_TEXT = 900_000_000
 """SQLite keeps rows of up to 1,000,000,000 bytes; refuse before it does."""
 
+_RUN = (
+    "run_id, pipeline_name, definition, definition_hash, inputs, meta, status, outcome, idempotency_key, opened_at,"
+    " closed_at, stored"
+)
+_STEP = "step, attempt, steps.status, result, at, steps.stored"
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+
+class Prepared(Struct, frozen=True):
     """A write with its JSON made, so that the transaction holds the lock for no longer than SQLite needs."""
 
     write: Write
@@ -106,29 +112,31 @@ def runs(
 ) -> tuple[RunRecord, ...]:
     """The runs that fit `where` (SQL of ours, never text from outside), oldest first, with their steps whose paths
     begin with `under`. Not `whole`: of large values only the small fields."""
-    found = connection.execute(
-        "SELECT run_id, pipeline_name, definition, definition_hash, inputs, meta, status, outcome,"
-        f" idempotency_key, opened_at, closed_at, stored FROM runs WHERE {where} ORDER BY seq",
-        values,
-    ).fetchall()
-    return tuple(
-        RunRecord(
-            run_id=row[0],
-            pipeline_name=row[1],
-            definition=json.loads(row[2]),
-            definition_hash=row[3],
-            inputs=json.loads(row[4]),
-            meta=json.loads(row[5]),
-            status=row[6],
-            steps=_steps(connection, row[0], whole, under),
-            outcome=_value(connection, row[7], _stored(row[11]), whole, f"the outcome of run {row[0]!r}"),
-            idempotency_key=row[8],
-            opened_at=row[9],
-            closed_at=row[10],
-            outcome_stored=_stored(row[11]),
-        )
-        for row in found
+    found = connection.execute(f"SELECT {_RUN} FROM runs WHERE {where} ORDER BY seq", values).fetchall()
+    return tuple(_run(connection, row, _steps(connection, row[0], whole, under), whole) for row in found)
+
+
+def unfinished(connection: sqlite3.Connection) -> tuple[RunRecord, ...]:
+    """The runs that have not ended, oldest first, with their steps; of large values only the small fields.
+
+    Thousands at a start: their steps come in one query, and runs of one pipeline share its definition.
+    """
+    found = connection.execute(f"SELECT {_RUN} FROM runs WHERE finished = 0 ORDER BY seq").fetchall()
+    # By the index of the unfinished: all steps of a run come together, in the order of their names.
+    steps = connection.execute(
+        f"SELECT steps.run_id, steps.seq, {_STEP} FROM runs CROSS JOIN steps ON steps.run_id = runs.run_id"
+        " WHERE finished = 0"
     )
+    recorded: dict[str, list[tuple[int, StepRecord]]] = {}
+    for row in steps:
+        record = _step_record(connection, row[0], row[2:], whole=False)
+        recorded.setdefault(row[0], []).append((row[1], record))
+    definitions: dict[str, JsonValue] = {}
+    runs: list[RunRecord] = []
+    for row in found:
+        in_order = sorted(recorded.pop(row[0], ()), key=itemgetter(0))
+        runs.append(_run(connection, row, {step.step: step for _, step in in_order}, False, definitions))
+    return tuple(runs)
 
 
 def run_of_key(connection: sqlite3.Connection, idempotency_key: str) -> str | None:
@@ -167,35 +175,64 @@ def kept_text(connection: sqlite3.Connection, run_id: str, step: str | None, at:
     return KeptText(stored.size_bytes, stored.sha256, blobs.part(connection, stored, at, length, what))
 
 
+def _run(
+    connection: sqlite3.Connection,
+    row: Sequence[Any],
+    steps: dict[str, StepRecord],
+    whole: bool,
+    definitions: dict[str, JsonValue] | None = None,
+) -> RunRecord:
+    """A row of `_RUN`. `definitions` are those read already, by their text, for runs that share one."""
+    run_id, pipeline_name, text, definition_hash, inputs, meta, status, outcome, key, opened_at, closed_at, note = row
+    stored = _stored(note)
+    known = {} if definitions is None else definitions
+    if text not in known:
+        known[text] = from_json(text)
+    return RunRecord(
+        run_id=run_id,
+        pipeline_name=pipeline_name,
+        definition=known[text],
+        definition_hash=definition_hash,
+        inputs=from_json(inputs),
+        meta=from_json(meta),
+        status=status,
+        steps=steps,
+        outcome=_value(connection, outcome, stored, whole, lambda: f"the outcome of run {run_id!r}"),
+        idempotency_key=key,
+        opened_at=opened_at,
+        closed_at=closed_at,
+        outcome_stored=stored,
+    )
+
+
 def _steps(connection: sqlite3.Connection, run_id: str, whole: bool, under: str) -> dict[str, StepRecord]:
     found = connection.execute(
-        "SELECT step, attempt, status, result, at, stored FROM steps"
-        " WHERE run_id = ? AND substr(step, 1, ?) = ? ORDER BY seq",
+        f"SELECT {_STEP} FROM steps WHERE run_id = ? AND substr(step, 1, ?) = ? ORDER BY seq",
         (run_id, len(under), under),
     )
-    return {row[0]: _step_record(connection, run_id, row[0], row[1:], whole) for row in found.fetchall()}
+    return {row[0]: _step_record(connection, run_id, row, whole) for row in found.fetchall()}
 
 
-def _step_record(
-    connection: sqlite3.Connection, run_id: str, step: str, row: tuple[Any, ...], whole: bool = True
-) -> StepRecord:
-    attempt, status, result, at, note = row
+def _step_record(connection: sqlite3.Connection, run_id: str, row: Sequence[Any], whole: bool = True) -> StepRecord:
+    step, attempt, status, result, at, note = row
     stored = _stored(note)
-    value = _value(connection, result, stored, whole, _what(run_id, step))
+    value = _value(connection, result, stored, whole, lambda: _what(run_id, step))
     return StepRecord(run_id, step, attempt, status, value, at, stored)
 
 
-def _value(connection: sqlite3.Connection, text: str, stored: Stored | None, whole: bool, what: str) -> JsonValue:
+def _value(
+    connection: sqlite3.Connection, text: str, stored: Stored | None, whole: bool, what: Callable[[], str]
+) -> JsonValue:
     if stored is None:
-        return json.loads(text)
+        return from_json(text)
     if whole:
-        return blobs.value(connection, stored, text, what)
-    known = json.loads(text)
+        return blobs.value(connection, stored, text, what())
+    known = from_json(text)
     return None if known is None else known["fields"]
 
 
 def _stored(note: str | None) -> Stored | None:
-    return None if note is None else Stored.of_facts(json.loads(note))
+    return None if note is None else Stored.of_facts(from_json(note))
 
 
 def _what(run_id: str, step: str) -> str:
@@ -204,11 +241,10 @@ def _what(run_id: str, step: str) -> str:
 
 def _record_step(connection: sqlite3.Connection, step: RecordStep, ready: Prepared) -> WriteReply | JournalError:
     known = connection.execute(
-        "SELECT attempt, status, result, at, stored FROM steps WHERE run_id = ? AND step = ?",
-        (step.run_id, step.step),
+        f"SELECT {_STEP} FROM steps WHERE run_id = ? AND step = ?", (step.run_id, step.step)
     ).fetchone()
     if known is not None:
-        return _step_record(connection, step.run_id, step.step, known)
+        return _step_record(connection, step.run_id, known)
     if _status(connection, step.run_id) is None:
         return unknown_run(step.run_id)
     large = ready.large
@@ -230,8 +266,8 @@ def _open_run(connection: sqlite3.Connection, run: OpenRun, ready: Prepared) -> 
             (run.idempotency_key,),
         ).fetchone()
         if known is not None:
-            same = is_same_definition(run, known[1], json.loads(known[3]))
-            if not same or json.loads(known[2]) != json.loads(inputs):
+            same = is_same_definition(run, known[1], from_json(known[3]))
+            if not same or from_json(known[2]) != from_json(inputs):
                 return conflict(run.idempotency_key, known[0])
             return known[0], False
     if _status(connection, run.run_id) is not None:

@@ -109,7 +109,7 @@ class SqliteStore:
         return self._read(lambda connection: rows.kept_text(connection, run_id, step, at, length))
 
     def unfinished(self) -> tuple[RunRecord, ...]:
-        return self._read(lambda connection: rows.runs(connection, "finished = 0", (), whole=False))
+        return self._read(rows.unfinished)
 
     def run_of_key(self, idempotency_key: str) -> str | None:
         return self._read(lambda connection: rows.run_of_key(connection, idempotency_key))

@@ -1,22 +1,20 @@
-"""The journal's one thread: opens the store and applies batches to it, one at a time.
-
-Linked to its Journal: when either crashes both end, and the Journal's supervisor starts both again.
-"""
+"""What the Journal's thread does with the store: applies batches to it, one at a time, and answers questions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
+
+from msgspec import Struct
 
 from actors.journal.errors import JournalError
 from actors.journal.operations import OPERATIONS, Operation
 from actors.journal.records import WRITES, Write
-from actors.journal.store import JournalPlace, JournalStore
-from actors.kernel import BlockingActor
+from actors.journal.store import JournalStore
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRun:
+class LoadRun(Struct, frozen=True):
     """Replies the `RunRecord` of this run with those of its steps whose paths begin with `under`, or None. Not `whole`,
     only the small fields of large values are there."""
 
@@ -58,57 +56,23 @@ class FindRun:
 Read = LoadRun | ReadText | UnfinishedRuns | ListRuns | FindRun
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Writes for one transaction, and the operations and reads that follow it; `at` is Unix time in seconds."""
-
-    items: tuple[Write | Read | Operation, ...]
-    at: float
-
-
-class StoreWriter(BlockingActor):
-    """Replies to a `Batch` with one answer for each item, in order; a refusal or failure is a `JournalError`
-    in its item's place."""
-
-    expected_errors = (JournalError,)
-
-    def __init__(self, place: JournalPlace) -> None:
-        super().__init__()
-        self._place = place
-        self._store: JournalStore | None = None
-
-    def on_start(self) -> None:
-        self._store = self._place.open()
-
-    def on_stop(self) -> None:
-        if self._store is not None:
-            self._store.close()
-
-    def on_release(self) -> None:
-        """After a kill nobody has closed the store; what was acknowledged is in it all the same."""
-        if self._store is not None:
-            self._store.close()
-
-    def on_receive(self, message: Batch) -> list[Any]:
-        assert self._store is not None
-        return apply(self._store, message)
-
-
-def apply(store: JournalStore, batch: Batch) -> list[Any]:
-    """Commits the batch's writes together, then answers its reads: they see everything queued before them."""
-    writes: list[Write] = [item for item in batch.items if isinstance(item, WRITES)]
+def apply(store: JournalStore, items: Sequence[Write | Read | Operation], at: float) -> list[Any]:
+    """Commits the writes among `items` together, as of `at` (Unix seconds), then answers the reads: they see everything
+    queued before them. One answer for each item, in order; a refusal or failure is a `JournalError` in its item's
+    place."""
+    writes: list[Write] = [item for item in items if isinstance(item, WRITES)]
     replies: list[Any] = []
     try:
-        written = iter(store.commit(writes, batch.at) if writes else ())
+        written = iter(store.commit(writes, at) if writes else ())
     except JournalError as failed:
         written = iter([failed] * len(writes))
-    for item in batch.items:
+    for item in items:
         if isinstance(item, WRITES):
             replies.append(next(written))
         else:
             try:
                 operation = isinstance(item, OPERATIONS)
-                replies.append(store.operate(item, batch.at) if operation else answer(store, item))
+                replies.append(store.operate(item, at) if operation else answer(store, item))
             except JournalError as failed:
                 replies.append(failed)
     return replies

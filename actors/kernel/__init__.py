@@ -2,11 +2,11 @@
 
 exits, errors, messages, events, child   values
 clock, timers, deadlines, future         time and waiting
-cell, owned                              one actor's control block and its turn; its tasks and owed replies
+cell, mailbox, owned, run_queue          one actor's control block; what it owns and owes; who takes a turn
 init, links, dormancy                    how an actor starts, ends and who hears of it, and sleeps
 crash_desk, crash_report, redaction      what is told of an abnormal end, and what never is
-ref, registry                            how others reach it
-actor, blocking, watchdog                what users subclass, and the loop's guard
+ref, name_ref, delivery, registry        how others reach it
+actor, blocking, own_thread, watchdog    what users subclass, code that blocks, and the loop's guard
 introspection, tracing, restart_log      looking inside: reports, suspension, traces, who was restarted
 facts, whereabouts                       what reports say of an actor's state, and of the line it is at
 kernel                                   starts actors and gives them turns
@@ -72,7 +72,9 @@ from actors.kernel.introspection import (
 )
 from actors.kernel.kernel import Kernel
 from actors.kernel.messages import IGNORE, Deferred, Down, Exit, Ignore, MonitorRef
-from actors.kernel.ref import ActorRef, NameRef
+from actors.kernel.name_ref import NameRef
+from actors.kernel.own_thread import OwnThread
+from actors.kernel.ref import ActorRef
 from actors.kernel.restart_log import RestartLog, RestartRecord
 from actors.kernel.timers import Timer
 from actors.kernel.tracing import MOST_KEPT, TracedMessage
@@ -136,6 +138,7 @@ __all__ = [
     "NoProcess",
     "Normal",
     "NotFound",
+    "OwnThread",
     "Reply",
     "RestartChild",
     "RestartLog",

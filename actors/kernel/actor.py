@@ -29,9 +29,10 @@ from actors.kernel.timers import IdleTimer, Timer
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
     from actors.kernel.kernel import Kernel
+    from actors.kernel.own_thread import OwnThread
     from actors.kernel.ref import ActorRef
 
-_KERNELS_OWN = frozenset({"_cell", "_hands", "_hands_ident", "receive"})
+_KERNELS_OWN = frozenset({"_cell", "own_thread", "receive"})
 _PROXY_MESSAGES = frozenset({pykka.messages.ProxyCall, pykka.messages.ProxyGetAttr, pykka.messages.ProxySetAttr})
 
 
@@ -59,6 +60,11 @@ class Reply:
         """Whether anybody ever waited: False when the message was told."""
         return self._to is not None
 
+    @property
+    def given_up(self) -> bool:
+        """Whether whoever waited has the reply, or has left without."""
+        return self._to is not None and self._to.done()
+
     def _on_loop(self, answer: Callable[[ReplyTo, Any], None], content: Any) -> None:
         assert self._to is not None
         kernel = self._cell.kernel
@@ -82,6 +88,9 @@ class Actor(pykka.Actor):
     expected_errors: ClassVar[tuple[type[Exception], ...]] = ()
     #: Receive exits of linked actors as `Exit` messages instead of sharing their fate.
     trap_exit: ClassVar[bool] = False
+
+    #: The thread of an actor that has one.
+    own_thread: OwnThread | None = None
 
     _cell: Cell
 
@@ -174,11 +183,14 @@ class Actor(pykka.Actor):
         """Takes the current message's reply out of the handler's hands, to be set from any later message."""
         return Reply(self._cell, take_reply(self._cell))
 
-    def spawn_task(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def spawn_task(
+        self, work: Coroutine[Any, Any, Any], then: Callable[[asyncio.Task[Any]], object] | None = None
+    ) -> asyncio.Task[Any]:
         """Runs `work` beside the handlers, owned by this actor; an exception in it ends the actor. `cancel()` on the
-        task ends it quietly.
+        task ends it quietly. `then` is called with the task when it is done, however it ended, as a callback added to
+        it would be; it costs no turn of the loop of its own.
         """
-        return own(self._cell, work, None)
+        return own(self._cell, work, None, then=then)
 
     # ---- timers, links, monitors ---------------------------------------------------------------------------
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import weakref
 from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Literal
 
 from actors.kernel import links
 from actors.kernel.dormancy import NOTHING, SLEEP, Dormancy
-from actors.kernel.errors import ActorDeadError, MailboxFull
-from actors.kernel.events import ErrorUnheard, MailboxOverflowed
-from actors.kernel.exits import Crashed, ExitReason, Normal
+from actors.kernel.events import ErrorUnheard
+from actors.kernel.exits import Crashed, Normal
+from actors.kernel.mailbox import Mailbox
 from actors.kernel.messages import (
     Call,
     Deferred,
@@ -29,7 +30,7 @@ from actors.kernel.messages import (
     settle,
     settle_error,
 )
-from actors.kernel.owned import own, transportable
+from actors.kernel.owned import is_coroutine, own, transportable
 from actors.kernel.timers import IdleTimer, Timer, TimerFired
 
 if TYPE_CHECKING:
@@ -47,38 +48,31 @@ _TURN = 64  # messages one actor may take before others get their turn
 _NOT_TOLD = frozenset({Call, Exit, Down, TimerFired, StopRequest})  # everything else came by `tell`
 
 
-class Cell:
+class Cell(Mailbox):
     """The control block. Only the kernel's own modules touch it."""
 
     __slots__ = (
         "__weakref__",
+        "_grave",
+        "_ref",
         "actor",
-        "actor_class",
         "brutal",
         "call",
         "id",
         "idle",
         "item",
-        "kernel",
         "links",
         "name",
         "owned",
         "parent",
         "pending",
-        "queue",
-        "reason",
-        "ref",
         "restarts",
-        "room_waiters",
-        "scheduled",
         "since",
         "started_at",
         "starter",
         "status",
         "stop_waiters",
         "suspended",
-        "system",
-        "task",
         "terminator",
         "timers",
         "waiting_on",
@@ -87,26 +81,20 @@ class Cell:
     )
 
     def __init__(self, kernel: Kernel, actor_class: type[Actor], parent: Cell | None) -> None:
-        self.kernel = kernel
+        super().__init__(kernel, actor_class)
         self.id = kernel.next_id()
-        self.actor_class = actor_class
         self.actor: Actor | None = None
         self.name: str | None = None
         self.parent = parent
         self.starter: Cell | None = None
         self.status: Status = "starting"
-        self.reason: ExitReason | None = None
         self.brutal = False
-        self.scheduled = False
         self.suspended = False
         self.started_at = 0.0
         self.restarts = 0
-        self.queue: deque[Any] | None = None
-        self.system: deque[Any] | None = None
         self.call: Call | None = None
         self.item: Any = None  # what the running coroutine or deferred work is for
         self.since = 0.0  # when that coroutine began, by the kernel's clock
-        self.task: asyncio.Task[None] | None = None
         self.terminator: asyncio.Task[None] | None = None
         self.waiting_on: Cell | None = None
         self.links: dict[Cell, None] | None = None
@@ -117,68 +105,32 @@ class Cell:
         self.owned: dict[asyncio.Task[Any], None] | None = None  # in order, as the two beside it
         self.pending: dict[ReplyTo, None] | None = None
         self.stop_waiters: list[ReplyTo] | None = None
-        self.room_waiters: deque[asyncio.Future[None]] | None = None
-        self.ref: ActorRef[Any] = kernel.new_ref(self)
+        self._ref: ActorRef[Any] | None = kernel.new_ref(self)
+        self._grave: weakref.ref[ActorRef[Any]] | None = None  # of a dead actor's ref
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """The one ref of this incarnation; once it is dead, the one that somebody still holds, or another like it."""
+        ref = self._ref
+        return ref if ref is not None else self._late_ref()
+
+    def _late_ref(self) -> ActorRef[Any]:
+        held = None if self._grave is None else self._grave()
+        if held is None:
+            held = self.kernel.new_ref(self)
+            self._grave = weakref.ref(held)
+        return held
+
+    def bury(self) -> None:
+        """Lets go of the ref of a dead actor. Ref and control block know each other: without that, whatever an actor
+        leaves would wait for the cyclic garbage collector, with thousands of actors ending in each second.
+        """
+        if self._ref is not None:
+            self._grave = weakref.ref(self._ref)
+            self._ref = None
 
     def __str__(self) -> str:
         return self.name or f"{self.actor_class.__name__}#{self.id}"
-
-    # ---- mailbox -------------------------------------------------------------------------------------------
-
-    def push(self, item: Any) -> None:
-        """Queues a user message. Raises `ActorDeadError` or `MailboxFull`; drop-oldest mailboxes never raise."""
-        if self.reason is not None:
-            raise ActorDeadError(str(self), self.reason)
-        queue = self.queue
-        if queue is None:
-            queue = self.queue = deque()
-        elif len(queue) >= self.actor_class.mailbox_limit:
-            self._overflow(queue)
-        queue.append(item)
-        if not self.scheduled and self.task is None:
-            self.scheduled = True
-            self.kernel.ready(self)
-
-    def push_system(self, item: Any) -> None:
-        """Queues a system message: never rejected, always ahead of user messages. Dead actors get none."""
-        if self.reason is not None:
-            return
-        if self.system is None:
-            self.system = deque()
-        self.system.append(item)
-        if not self.scheduled and self.task is None:
-            self.scheduled = True
-            self.kernel.ready(self)
-
-    def push_unbounded(self, item: TimerFired | StopRequest) -> None:
-        """Queues a due timer or a stop in its turn. The bound does not apply: both are few by their nature."""
-        if self.reason is not None:
-            return
-        if self.queue is None:
-            self.queue = deque()
-        self.queue.append(item)
-        if not self.scheduled and self.task is None:
-            self.scheduled = True
-            self.kernel.ready(self)
-
-    def has_room(self) -> bool:
-        return self.queue is None or len(self.queue) < self.actor_class.mailbox_limit
-
-    def mailbox_length(self) -> int:
-        return (len(self.queue) if self.queue else 0) + (len(self.system) if self.system else 0)
-
-    def _overflow(self, queue: deque[Any]) -> None:
-        policy = self.actor_class.mailbox_policy
-        self.kernel.events.publish(MailboxOverflowed(self.ref, policy))
-        if policy == "reject":
-            raise MailboxFull(str(self), self.actor_class.mailbox_limit)
-        for place, item in enumerate(queue):
-            if isinstance(item, TimerFired | StopRequest):
-                continue  # nobody sends these a second time
-            del queue[place]
-            if isinstance(item, Call):
-                settle_error(item.reply, MailboxFull(str(self), self.actor_class.mailbox_limit))
-            return
 
     # ---- taking messages -----------------------------------------------------------------------------------
 
@@ -221,8 +173,7 @@ class Cell:
                 kernel.current = previous
             if result is NOTHING:
                 continue
-            # Asked of None, which most handlers answer, the abstract class would take longer than the whole turn.
-            if result is not None and isinstance(result, Coroutine):
+            if result is not None and is_coroutine(result):
                 self.item = item
                 self.since = kernel.clock.now()
                 return result  # pyright: ignore[reportUnknownVariableType]
@@ -335,23 +286,6 @@ class Cell:
         self.kernel.crashes.note(self, "handler", item)
         self.item = None
         links.begin_exit(self, Crashed(error))
-
-    # ---- waiting for room and for the end ------------------------------------------------------------------
-
-    def wait_for_room(self) -> asyncio.Future[None]:
-        if self.room_waiters is None:
-            self.room_waiters = deque()
-        waiter: asyncio.Future[None] = self.kernel.loop.create_future()
-        self.room_waiters.append(waiter)
-        return waiter
-
-    def wake_room_waiter(self) -> None:
-        """Lets one waiting sender try. Whoever is woken and does not send must wake the next."""
-        while self.room_waiters:
-            waiter = self.room_waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
 
     def add_stop_waiter(self, waiter: ReplyTo) -> None:
         if self.stop_waiters is None:

@@ -7,8 +7,10 @@ floor above it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from actors.kernel.ref import ActorRef
@@ -18,8 +20,7 @@ ShutdownPolicy = float | Literal["brutal_kill", "infinity"]
 ChildType = Literal["worker", "supervisor"]
 
 
-@dataclass(frozen=True, slots=True)
-class ChildSpec:
+class ChildSpec(Struct, frozen=True):
     """How to start, restart and stop one child; OTP's child spec.
 
     `shutdown` is seconds to wait after asking, `brutal_kill` or `infinity`; `None` takes OTP's default: 5 s for a
@@ -30,7 +31,7 @@ class ChildSpec:
     id: str
     actor_class: type[Any]
     args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    kwargs: Mapping[str, Any] = {}
     name: str | None = None
     restart: Restart = "permanent"
     shutdown: ShutdownPolicy | None = None
@@ -47,8 +48,7 @@ class ChildSpec:
         return "infinity" if self.type == "supervisor" else 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class StartChild:
+class StartChild(Struct, frozen=True):
     """Asks a supervisor to start `spec` -> ref, or None when the child chose IGNORE."""
 
     spec: ChildSpec

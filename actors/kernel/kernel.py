@@ -12,7 +12,7 @@ import random
 import threading
 import weakref
 from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -26,8 +26,11 @@ from actors.kernel.errors import DeadlockError, KernelClosedError, StartError
 from actors.kernel.events import ActorStarted, EventBus
 from actors.kernel.exits import Crashed, ExitReason, NoProcess, Normal, Shutdown
 from actors.kernel.messages import IGNORE
-from actors.kernel.ref import ActorRef, NameRef
+from actors.kernel.name_ref import NameRef
+from actors.kernel.owned import is_coroutine
+from actors.kernel.ref import ActorRef
 from actors.kernel.registry import Registry
+from actors.kernel.run_queue import RunQueue
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -56,10 +59,8 @@ class Kernel:
         self.closed = False
         self._ids = itertools.count(1)
         self._cells: dict[int, Cell] = {}
-        self._run_queue: deque[Cell] = deque()
-        self._turn_asked = False
-        # Turns are taken in a context that belongs to nobody, or the actor that asked for one would outlive its end.
-        self._context = contextvars.copy_context()
+        #: Lines an actor up for its next turn. Bound, not called through: each message passes here.
+        self.ready = RunQueue(self.loop).ready
         self._exits: deque[tuple[Cell, Cell, ExitReason]] = deque()
         self._working_off = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -146,7 +147,7 @@ class Kernel:
             raise StartError(str(cell), Crashed(error)) from error
         finally:
             self.current = previous
-        if result is not None and isinstance(result, Coroutine):
+        if result is not None and is_coroutine(result):
             if cell.reason is not None:  # it ended itself before its first await
                 result.close()
                 raise StartError(str(cell), cell.reason)
@@ -240,30 +241,13 @@ class Kernel:
         cell.name = name
         cell.status = "dead"
         cell.reason = NoProcess()
+        cell.bury()
         return cell
 
     def next_id(self) -> int:
         return next(self._ids)
 
-    # ---- turns ---------------------------------------------------------------------------------------------
-
-    def ready(self, cell: Cell) -> None:
-        """Puts `cell` into the run queue."""
-        self._run_queue.append(cell)
-        if not self._turn_asked:
-            self._turn_asked = True
-            self.loop.call_soon(self._take_turns, context=self._context)
-
-    def _take_turns(self) -> None:
-        queue = self._run_queue
-        try:
-            for _ in range(len(queue)):
-                queue.popleft().take_turn()
-        finally:
-            if queue:
-                self.loop.call_soon(self._take_turns, context=self._context)
-            else:
-                self._turn_asked = False
+    # ---- tasks ---------------------------------------------------------------------------------------------
 
     def start_task(
         self,
@@ -273,11 +257,12 @@ class Kernel:
         handler: bool,
         inner: Coroutine[Any, Any, Any] | None = None,
         owned: dict[asyncio.Task[Any], None] | None = None,
+        then: Callable[[asyncio.Task[Any]], object] | None = None,
     ) -> asyncio.Task[Any]:
         """Runs `work` as a task of `cell`. The kernel keeps it alive and knows whose it is.
 
         `inner` is what `work` awaits first: it is closed when the task is cancelled before its first step. The task
-        leaves `owned` when it is done.
+        leaves `owned` when it is done, and `then` is called.
         """
         context = contextvars.copy_context()
         caller = cell if handler else None
@@ -285,7 +270,7 @@ class Kernel:
             context.run(handling_cell.set, caller)
         task = self.loop.create_task(work, context=context, name=str(cell))
         self._tasks.add(task)
-        task.add_done_callback(partial(_task_over, self._tasks, inner, owned))
+        task.add_done_callback(partial(_task_over, self._tasks, inner, owned, then))
         return task
 
     def call_soon_threadsafe(self, callback: Any, *args: Any) -> None:
@@ -356,6 +341,7 @@ def _task_over(
     tasks: set[asyncio.Task[Any]],
     inner: Coroutine[Any, Any, Any] | None,
     owned: dict[asyncio.Task[Any], None] | None,
+    then: Callable[[asyncio.Task[Any]], object] | None,
     task: asyncio.Task[Any],
 ) -> None:
     tasks.discard(task)
@@ -363,6 +349,8 @@ def _task_over(
         owned.pop(task, None)
     if inner is not None:
         inner.close()
+    if then is not None:
+        then(task)
 
 
 def _nobody() -> type[Actor]:

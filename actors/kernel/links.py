@@ -271,6 +271,7 @@ def finish(cell: Cell) -> None:
     if actor is not None:
         give_back(actor)
     kernel.work_off_exits()
+    cell.bury()
 
 
 def give_back(actor: Actor) -> None:

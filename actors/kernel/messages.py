@@ -6,8 +6,9 @@ import asyncio
 import concurrent.futures
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from msgspec import Struct
 
 from actors.kernel.exits import ExitReason
 
@@ -25,8 +26,7 @@ class Ignore:
 IGNORE: Final = Ignore()
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """A link's exit signal as a message, for an actor that traps exits."""
 
     sender: ActorRef[Any]
@@ -43,8 +43,7 @@ class MonitorRef:
         self.target = target
 
 
-@dataclass(frozen=True, slots=True)
-class Down:
+class Down(Struct, frozen=True):
     """Comes exactly once per monitor, when its actor has ended or was not there to begin with."""
 
     monitor: MonitorRef

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from actors.kernel import links
 from actors.kernel.errors import ActorDeadError, KernelClosedError
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
     from actors.kernel.cell import Cell
 
 
-def own(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None, *, told: bool = False) -> asyncio.Task[Any]:
+def own(
+    cell: Cell,
+    work: Coroutine[Any, Any, Any],
+    reply: ReplyTo | None,
+    *,
+    told: bool = False,
+    then: Callable[[asyncio.Task[Any]], object] | None = None,
+) -> asyncio.Task[Any]:
     """Runs `work` as a task that dies with this actor; its value answers `reply`. A dead actor's is not begun.
 
-    `told`: the work is the answer to a message whose sender does not wait.
+    `told`: the work is the answer to a message whose sender does not wait. `then` is called when the task is done.
     """
     if cell.owned is None:
         cell.owned = {}
     running = _run(cell, work, reply, told, cell.item if cell.call is None else cell.call)
-    task = cell.kernel.start_task(running, cell, handler=False, inner=work, owned=cell.owned)
+    task = cell.kernel.start_task(running, cell, handler=False, inner=work, owned=cell.owned, then=then)
     if cell.status == "dead":
         task.cancel()
         return task
@@ -35,6 +43,19 @@ def own(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None, *, to
         _remember(cell, reply)
         reply.add_done_callback(lambda done: _caller_done(cell, done, task))
     return task
+
+
+def is_coroutine(result: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
+    """Whether a handler's value has to be awaited. Asked of the abstract class alone, the values that most handlers
+    answer with would take longer than their whole turn.
+    """
+    if result.__class__ is CoroutineType:
+        return True
+    try:
+        sends = hasattr(result, "send")
+    except Exception:  # noqa: BLE001 - the value is foreign code, which may answer this with anything
+        sends = True
+    return sends and isinstance(result, Coroutine)
 
 
 def take_reply(cell: Cell) -> ReplyTo | None:

@@ -12,6 +12,8 @@ import enum
 import re
 from typing import Any
 
+from msgspec import Struct
+
 LONGEST_SUMMARY = 300
 LONGEST_TEXT = 500
 _MOST_FIELDS = 12
@@ -34,8 +36,8 @@ _NAMED = re.compile(
 _IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 # Words without which the two searches that ignore case find nothing; looking for them costs a hundredth.
-_SCHEME_WORDS = ("bearer", "bas")
-_NAME_WORDS = ("key", "author", "secret", "token", "passw")
+_SCHEME_WORDS = re.compile("bearer|bas")
+_NAME_WORDS = re.compile("key|author|secret|token|passw")
 
 _SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
 
@@ -46,11 +48,12 @@ def scrubbed(text: str, longest: int = LONGEST_TEXT, *, keep: str = "start") -> 
     text = text[-_LONGEST_SEARCHED:] if ends else text[:_LONGEST_SEARCHED]
     text = _TOKENS.sub(_GONE, text)
     folded = text.casefold()
-    if any(word in folded for word in _SCHEME_WORDS):
+    if _SCHEME_WORDS.search(folded) is not None:
         text = _SCHEMES.sub(rf"\1 {_GONE}", text)
-    if any(word in folded for word in _NAME_WORDS):
+    if _NAME_WORDS.search(folded) is not None:
         text = _NAMED.sub(rf"\1{_GONE}", text)
-    text = _IN_URL.sub(rf"\1{_GONE}@", text)
+    if "://" in text:
+        text = _IN_URL.sub(rf"\1{_GONE}@", text)
     if len(text) <= longest:
         return text
     return f"...{text[3 - longest :]}" if ends else f"{text[: longest - 3]}..."
@@ -67,14 +70,20 @@ def said(thing: object, longest: int = LONGEST_TEXT) -> str:
 def summary(message: object) -> str:
     """One line on the shape of `message`: its fields with numbers as they are and all else as types with lengths."""
     kind = type(message)
-    if dataclasses.is_dataclass(kind):
-        fields = dataclasses.fields(kind)
-        shown = [f"{field.name}={_shape(_value(message, field.name))}" for field in fields[:_MOST_FIELDS]]
+    fields = _field_names(kind)
+    if fields is not None:
+        shown = [f"{name}={_shape(_value(message, name))}" for name in fields[:_MOST_FIELDS]]
         more = ["..."] if len(fields) > _MOST_FIELDS else []
         text = f"{kind.__name__}({', '.join([*shown, *more])})"
     else:
         text = _shape(message)
     return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 3]}..."
+
+
+def _field_names(kind: type[Any]) -> tuple[str, ...] | None:
+    if issubclass(kind, Struct):
+        return kind.__struct_fields__
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 def _value(message: object, field: str) -> Any:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pykka
 
-from actors.kernel import links
 from actors.kernel.cell import Cell, handling_cell
-from actors.kernel.errors import ActorDeadError, CallTimeout, DeadlockError, MailboxFull
+from actors.kernel.delivery import dropped, push_call, push_quietly, push_stop, refuse_cycles, send_exit, wait_for_room
+from actors.kernel.errors import ActorDeadError, CallTimeout
 from actors.kernel.events import CallTimedOut
 from actors.kernel.exits import ExitReason, Killed, NoProcess
 from actors.kernel.future import ActorFuture
-from actors.kernel.messages import Call, StopRequest, settle_error
+from actors.kernel.messages import Call
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound="Actor")
 
 DEFAULT_CALL_TIMEOUT_S = 5.0
-_CYCLE_SEARCH_LIMIT = 64
 
 
 class ActorRef(pykka.ActorRef[A]):
@@ -102,7 +101,7 @@ class ActorRef(pykka.ActorRef[A]):
         else:
             if cell.reason is not None:
                 raise ActorDeadError(str(self), cell.reason)
-            kernel.call_soon_threadsafe(_push_quietly, cell, message)
+            kernel.call_soon_threadsafe(push_quietly, cell, message)
 
     async def call(self, message: Any, timeout_s: float | None = DEFAULT_CALL_TIMEOUT_S) -> Any:
         """Sends and waits for the reply.
@@ -118,7 +117,7 @@ class ActorRef(pykka.ActorRef[A]):
         cell = self._target()
         caller = handling_cell.get()
         if caller is not None:
-            _refuse_cycles(caller, cell)
+            refuse_cycles(caller, cell)
             caller.waiting_on = cell
         reply: asyncio.Future[Any] = kernel.loop.create_future()
         deadline = None
@@ -127,7 +126,7 @@ class ActorRef(pykka.ActorRef[A]):
             deadline.add(reply, cell)
         try:
             if not cell.has_room() and cell.actor_class.mailbox_policy == "reject":
-                await _wait_for_room(cell, reply)
+                await wait_for_room(cell, reply)
             if not reply.done():
                 cell.push(Call(message, reply))
             return await reply
@@ -151,7 +150,7 @@ class ActorRef(pykka.ActorRef[A]):
         if done:
             return waiting.result()
         # Not cancelled: a timeout leaves the callee at its work, as it does for callers on the kernel's own loop.
-        waiting.add_done_callback(_dropped)
+        waiting.add_done_callback(dropped)
         if cell is not None:
             late = CallTimedOut(cell.ref, timeout_s or 0.0)
             self._kernel.call_soon_threadsafe(self._kernel.events.publish, late)
@@ -172,7 +171,7 @@ class ActorRef(pykka.ActorRef[A]):
         if caller is None or callee is None:
             future.inner = self._submit(message, patient=True)
             return future.get(timeout=timeout)
-        _refuse_cycles(caller, callee)
+        refuse_cycles(caller, callee)
         caller.waiting_on = callee
         try:
             future.inner = self._submit(message, patient=True)
@@ -187,9 +186,9 @@ class ActorRef(pykka.ActorRef[A]):
             reason = NoProcess() if cell is None else cell.reason
             future.set_exception(ActorDeadError(str(self), reason or NoProcess()))
         elif threading.get_ident() == self._kernel.thread_id:
-            _push_call(cell, Call(message, future))
+            push_call(cell, Call(message, future))
         else:
-            self._kernel.call_soon_threadsafe(_push_call, cell, Call(message, future), patient)
+            self._kernel.call_soon_threadsafe(push_call, cell, Call(message, future), patient)
         return future
 
     # ---- endings -------------------------------------------------------------------------------------------
@@ -205,9 +204,9 @@ class ActorRef(pykka.ActorRef[A]):
         if cell is None or cell.status == "dead":
             future.set(False)
         elif on_loop:
-            _push_stop(cell, future.inner)
+            push_stop(cell, future.inner)
         else:
-            self._kernel.call_soon_threadsafe(_push_stop, cell, future.inner)
+            self._kernel.call_soon_threadsafe(push_stop, cell, future.inner)
         return future.get(timeout=timeout) if block and not on_loop else future
 
     async def wait_exit(self) -> ExitReason:
@@ -233,100 +232,12 @@ class ActorRef(pykka.ActorRef[A]):
         if cell is None:
             return
         if threading.get_ident() == self._kernel.thread_id:
-            _exit(cell, reason)
+            send_exit(cell, reason)
         else:
-            self._kernel.call_soon_threadsafe(_exit, cell, reason)
+            self._kernel.call_soon_threadsafe(send_exit, cell, reason)
 
     def _target(self) -> Cell:
         cell = self.resolve()
         if cell is None:
             raise ActorDeadError(str(self), NoProcess())
         return cell
-
-
-class NameRef(ActorRef[Any]):
-    """A ref by name: whoever holds the name when a message is sent. Equal to another ref of the same name."""
-
-    def __init__(self, kernel: Kernel, name: str) -> None:
-        super().__init__(kernel, None)
-        self._name = name
-
-    def resolve(self) -> Cell | None:
-        return self._kernel.registry.find(self._name)
-
-    @property
-    def name(self) -> str | None:
-        return self._name
-
-    def __str__(self) -> str:
-        return self._name
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, NameRef) and other._name == self._name
-
-    def __hash__(self) -> int:
-        return hash(self._name)
-
-
-def _exit(cell: Cell, reason: ExitReason) -> None:
-    links.begin_exit(cell, reason, brutal=isinstance(reason, Killed))
-
-
-def _refuse_cycles(caller: Cell, callee: Cell) -> None:
-    path = [str(caller)]
-    step: Cell | None = callee
-    for _ in range(_CYCLE_SEARCH_LIMIT):
-        if step is None:
-            return
-        path.append(str(step))
-        if step is caller:
-            raise DeadlockError(tuple(path))
-        step = step.waiting_on
-
-
-async def _wait_for_room(cell: Cell, reply: asyncio.Future[Any]) -> None:
-    while not cell.has_room() and cell.reason is None and not reply.done():
-        room = cell.wait_for_room()
-        sends = False
-        try:
-            await asyncio.wait({room, reply}, return_when=asyncio.FIRST_COMPLETED)
-            sends = not reply.done()
-        finally:
-            if not room.cancel() and not sends:  # woken and gone: the place is the next one's
-                cell.wake_room_waiter()
-
-
-def _dropped(reply: asyncio.Future[Any]) -> None:
-    """Takes the late answer of a call whose caller has given up, so that nobody misses its error."""
-    if not reply.cancelled():
-        reply.exception()
-
-
-def _push_quietly(cell: Cell, message: Any) -> None:
-    try:
-        cell.push(message)
-    except (ActorDeadError, MailboxFull):
-        return  # the sender is on another thread and gone; the overflow event tells of the loss
-
-
-def _push_call(cell: Cell, call: Call, patient: bool = False) -> None:
-    """`patient`: the sender blocks, so its call waits for room outside the full mailbox instead of failing."""
-    if call.reply.done():  # gave up while it waited for room: the place is the next one's
-        cell.wake_room_waiter()
-        return
-    if patient and not cell.has_room() and cell.actor_class.mailbox_policy == "reject" and cell.reason is None:
-        cell.wait_for_room().add_done_callback(lambda _: _push_call(cell, call, patient))
-        return
-    try:
-        cell.push(call)
-    except (ActorDeadError, MailboxFull) as error:
-        settle_error(call.reply, error)
-
-
-def _push_stop(cell: Cell, waiter: Any) -> None:
-    if cell.status == "dead":
-        waiter.set_result(False)
-    elif cell.reason is not None:
-        cell.add_stop_waiter(waiter)
-    else:
-        cell.push_unbounded(StopRequest(waiter))

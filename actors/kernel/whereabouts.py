@@ -13,8 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from actors.kernel.blocking import BlockingActor
-
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
 
@@ -37,11 +35,11 @@ def line_of_coroutine(work: Any) -> str | None:
 
 
 def line_of_thread(cell: Cell) -> str | None:
-    """The line that a `BlockingActor`'s thread runs; None for all other actors."""
-    actor = cell.actor
-    if not isinstance(actor, BlockingActor) or actor.hands_ident is None:
+    """The line that the actor's own thread runs; None for actors without one."""
+    thread = None if cell.actor is None else cell.actor.own_thread
+    if thread is None or thread.ident is None:
         return None
-    frame = sys._current_frames().get(actor.hands_ident)  # pyright: ignore[reportPrivateUsage] - CPython's only way
+    frame = sys._current_frames().get(thread.ident)  # pyright: ignore[reportPrivateUsage] - CPython's only way
     frames: list[FrameType] = []
     while frame is not None and len(frames) < _DEEPEST:
         frames.append(frame)

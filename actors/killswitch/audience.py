@@ -41,6 +41,11 @@ class Audience:
         if monitor is not None:
             self._board.demonitor(monitor)
 
+    def down(self, ref: ActorRef[Any]) -> None:
+        """A subscriber has ended, as its monitor says."""
+        self._monitors.pop(ref, None)
+        self.forget(ref)
+
     def tell(self, triggered: tuple[Switch, ...]) -> None:
         """Tells everyone, in the order in which they came."""
         self._tell(tuple(self._subscribers), triggered)

@@ -126,7 +126,7 @@ class KillBoard(Actor):
             case Unsubscribe():
                 self._audience.forget(message.ref)
             case Down():
-                self._audience.forget(message.ref)
+                self._audience.down(message.ref)
             case _Poll():
                 self._poll()
             case _:

@@ -44,9 +44,14 @@ class KillView:
     def subscribe(self, ref: ActorRef[Any], *, armings_only: bool = False) -> None:
         """From this moment on `ref` is told of each change, or of those alone that lift a switch. On the loop's thread:
         what the view said in the same turn and what the board tells later leave no gap, also while the board is being
-        restarted. `Subscribe` to the board as well, so that it watches for the subscriber's end.
+        restarted. An actor takes its ref off in its `release`, or sends `Subscribe` to the board as well, which then
+        watches for its end.
         """
         self._subscribers[ref] = armings_only
+
+    def unsubscribe(self, ref: ActorRef[Any]) -> None:
+        """Ends a subscription; unknown ones are no error."""
+        self._subscribers.pop(ref, None)
 
     def writer(self) -> tuple[Callable[[Mapping[Key, Switch]], None], dict[ActorRef[Any], bool]]:
         """For the KillBoard alone: what replaces the state, and the subscribers it keeps here because they

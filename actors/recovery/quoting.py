@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace as struct_replace
 
 from actors.recovery.messages import FindAnotherWay
 from actors.steps.jail import Jail
@@ -18,4 +19,4 @@ async def with_files(wanted: FindAnotherWay) -> Scope:
         return scope
     jail = Jail(wanted.workspace)
     read = {path: await asyncio.to_thread(jail.read_text, render_text(path, scope)) for path in missing}
-    return replace(scope, files={**scope.files, **read})
+    return struct_replace(scope, files={**scope.files, **read})

@@ -1,7 +1,7 @@
 """Runs as actors: the dispatcher that lets them in, a PipelineActor for each, a StepActor for each step at work.
 
 events, values, messages, errors   what others see
-voice, workbench, definition_cache what the actors of all runs share
+voice, workbench, definition_cache, former_lives   what the actors of all runs share
 dispatcher         lets runs in; its parts: entrance, trees (watched and judged), endings, roll (who lives),
                    lookup, idling (who only waits)
 pipeline_actor     drives one run; its parts: beginning, frames, crew (its StepActors), composites, holding, herald

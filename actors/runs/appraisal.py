@@ -34,7 +34,7 @@ class Appraisal:
 
     def __init__(self, level: Level | None) -> None:
         self._level = level
-        self._counts = Counter[str]()
+        self._counts: Counter[str] = Counter()
         self._statuses: dict[str, str] = {}
         self._slowest: list[tuple[float, str]] = []
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from actors.journal import JournalError, LostResult, ResultLostError, RunRecord
@@ -70,7 +70,7 @@ class RunClosing:
     def unrecorded(self, outcome: RunOutcome, lost: JournalError) -> RunOutcome:
         """The outcome of a run whose end could not be written: failed here, unfinished in the journal."""
         message = f"the run has {outcome.status}, but that could not be recorded: {lost}"
-        return replace(outcome, status="failed", error={"code": lost.code, "message": message})
+        return struct_replace(outcome, status="failed", error={"code": lost.code, "message": message})
 
     def of_record(self, record: RunRecord) -> RunOutcome:
         """See `outcome_of`."""

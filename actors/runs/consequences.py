@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 from pipelines.execution import Frame
 from pipelines.language import Step
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """A step is ready."""
 
     frame: Frame
@@ -62,8 +62,7 @@ class Ending:
     error: dict[str, JsonValue] | None
 
 
-@dataclass(frozen=True, slots=True)
-class RootEnded:
+class RootEnded(Struct, frozen=True):
     """The run's own steps are all done, or one of them failed for good."""
 
     error: dict[str, JsonValue] | None

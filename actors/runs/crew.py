@@ -23,7 +23,8 @@ from actors.runs.frames import Start
 from actors.runs.holding import subject_of
 from actors.runs.messages import Restate
 from actors.runs.names import step_name, steps_name
-from actors.runs.step_actor import StepTicket, step_child
+from actors.runs.step_actor import step_child
+from actors.runs.ticket import StepTicket
 from actors.runs.values import RunRequest
 from actors.runs.workbench import Workbench
 from pipelines.execution import Ledger

@@ -6,9 +6,13 @@ rebuilt: a restarted dispatcher takes over the trees that live, and starts those
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace as struct_replace
 
 from actors.journal import FindRun, JournalError, RunRecord, UnfinishedRuns
 from actors.kernel import Actor, ChildSpec, Down, Reply
@@ -49,8 +53,7 @@ from pipelines.language import LanguageError, resolve_inputs
 DRAIN_LOOK_S = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class _GiveUpWaiting:
+class _GiveUpWaiting(Struct, frozen=True):
     run_id: str
     reply: Reply
     timeout_s: float
@@ -112,6 +115,7 @@ class RunDispatcher(Actor):
     async def _learn(self) -> None:
         """Learns which runs are unfinished; they count as live at once and are started in a task."""
         self._unfinished = await journal(self.kernel, UnfinishedRuns(), self._bench.record_timeout_s)
+        self._bench.former_lives.keep(self._unfinished)
         for record in self._unfinished:
             self._roll.enter(record.run_id, record.pipeline_name, str(record.meta.get("tenant") or ""))
         if self._unfinished:
@@ -171,7 +175,7 @@ class RunDispatcher(Actor):
     def _submit(self, request: RunRequest) -> Any:
         inputs = resolve_inputs(request.pipeline, request.inputs)
         if inputs or request.inputs:
-            request = replace(request, inputs=inputs)
+            request = struct_replace(request, inputs=inputs)
         try:
             self._check_room(request)
         except RunError as refused:
@@ -204,14 +208,13 @@ class RunDispatcher(Actor):
         if request.run_id in self._roll:
             raise RunNotFailedError(request.run_id)
         self._check_room(request)
-        request = replace(request, inputs=resolve_inputs(request.pipeline, request.inputs))
+        request = struct_replace(request, inputs=resolve_inputs(request.pipeline, request.inputs))
         live = self._roll.enter(request.run_id, request.pipeline.name, request.tenant)
         return self._answer(self._entrance.reopen(replace(order, request=request), live))
 
     async def _relaunch(self) -> None:
-        records, self._unfinished = self._unfinished, ()
-        for record in records:
-            await self._entrance.resume(record)
+        records, self._unfinished = deque(self._unfinished), ()
+        await self._entrance.take_up(records)
 
     # ---- waiting and looking -------------------------------------------------------------------------------
 
@@ -223,7 +226,7 @@ class RunDispatcher(Actor):
         if live is None:
             return self.defer(self._outcome_from_journal(run_id))
         reply = self.later()
-        live.waiting[reply] = self.tell_after(timeout_s, _GiveUpWaiting(run_id, reply, timeout_s))
+        live.wait(reply, self.tell_after(timeout_s, _GiveUpWaiting(run_id, reply, timeout_s)))
         return None
 
     async def _outcome_from_journal(self, run_id: str) -> RunOutcome:

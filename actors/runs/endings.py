@@ -64,6 +64,7 @@ class RunEndings:
 
     async def _conclude(self, run_id: str, status: Literal["failed", "cancelled"], error: dict[str, Any]) -> bool:
         """Whether it ended so, and not otherwise before."""
+        self._bench.former_lives.forget(run_id)
         kept: dict[str, Any] = {"error": error}
         stands = await journal(self._kernel, CloseRun(run_id, status, kept), self._bench.record_timeout_s)
         if run_id in self._roll:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from typing import Any
 
 from actors.journal import LoadRun, ReopenRun, RunRecord
@@ -17,6 +18,7 @@ from actors.runs.roll import LiveRun, Roll
 from actors.runs.trees import RunTrees
 from actors.runs.values import RunRequest
 from actors.runs.workbench import Workbench
+from pipelines.language import Pipeline
 
 
 class Entrance:
@@ -72,17 +74,25 @@ class Entrance:
         await self._start(request, live)
         return request.run_id
 
-    async def resume(self, record: RunRecord) -> None:
+    async def take_up(self, records: deque[RunRecord]) -> None:
+        """Resumes what is unfinished, the oldest first. Each record is let go in its turn."""
+        # More definitions than the process's cache keeps are read once all the same: their runs hold them anyway.
+        pipelines: dict[str, Pipeline] = {}
+        while records:
+            await self.resume(records.popleft(), pipelines)
+
+    async def resume(self, record: RunRecord, pipelines: dict[str, Pipeline] | None = None) -> None:
         """Takes over the tree of an unfinished run, or starts it anew. One that cannot go on ends as failed, an
-        alternative of the fallback that nobody waits for as cancelled."""
+        alternative of the fallback that nobody waits for as cancelled. `pipelines` as in `request_of`."""
         live = self._roll.get(record.run_id)
         if live is None or self._trees.take_over(live):
+            self._bench.former_lives.forget(record.run_id)
             return
         if record.meta.get("origin") == "fallback":
             # Its search died with the node or with its run's tree; the step asks anew, and would pay for both.
             await self._endings.abandon(record.run_id)
             return
-        request = request_of(record)
+        request = request_of(record, pipelines)
         if not isinstance(request, RunRequest):
             await self._endings.fail(record.run_id, request)
             return

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 RunEventKind = Literal[
@@ -32,8 +32,7 @@ RunEventKind = Literal[
 TERMINAL_KINDS: Final = frozenset({"run_succeeded", "run_failed", "run_cancelled"})
 
 
-@dataclass(frozen=True, slots=True)
-class RunEvent:
+class RunEvent(Struct, frozen=True):
     """One thing that happened in a run.
 
     `seq` counts from 1 within a run and starts again only when the node itself was restarted. `at` is Unix time in
@@ -47,4 +46,4 @@ class RunEvent:
     at: float
     kind: RunEventKind
     step: str | None = None
-    data: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    data: Mapping[str, JsonValue] = {}

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct
+from msgspec import field as struct_field
 from pydantic import JsonValue
 
 from actors.runs.beginning import error_in
@@ -34,18 +35,17 @@ Error = dict[str, JsonValue]
 _NO_LONGER_NEEDED: Error = {"code": "no_longer_needed", "message": "what it was part of has ended"}
 
 
-@dataclass(slots=True, eq=False)
-class FrameTree:
+class FrameTree(Struct, eq=False):
     """`places` holds every step that has been ready and has no result yet; `open` the composites among them."""
 
     root: Frame
-    places: dict[str, Start] = field(default_factory=dict[str, Start])
-    open: dict[str, tuple[Composite, list[Frame]]] = field(default_factory=dict[str, tuple[Composite, list[Frame]]])
-    spending: RunSpending = field(default_factory=RunSpending)
-    ledger: Ledger = field(default_factory=Ledger)
-    results: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    places: dict[str, Start] = {}
+    open: dict[str, tuple[Composite, list[Frame]]] = {}
+    spending: RunSpending = struct_field(default_factory=RunSpending)
+    ledger: Ledger = struct_field(default_factory=Ledger)
+    results: dict[str, JsonValue] = {}
     """The results of the run's own steps, those of `finally` too."""
-    _unwindings: Unwindings = field(default_factory=Unwindings)
+    _unwindings: Unwindings = struct_field(default_factory=Unwindings)
 
     @classmethod
     def of(cls, spec: FrameSpec) -> FrameTree:

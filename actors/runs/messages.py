@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 from actors.kernel import ActorRef
@@ -22,8 +23,7 @@ from pipelines.execution import Composite
 from pipelines.guardrails.kill_switch import Switch
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitRun:
+class SubmitRun(Struct, frozen=True):
     """Asks for a run -> run_id, once the request is durable and its actors have started.
 
     An idempotency key that is known gives the run that has it, whatever would keep a new one out. Fails with
@@ -48,8 +48,7 @@ class ReopenFailedRun:
     round: int
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitRun:
+class AwaitRun(Struct, frozen=True):
     """Waits for a run's end -> RunOutcome. After `timeout_s`: `RunStillRunningError`, or for a run that a kill switch
     holds the outcome "paused". Fails with `NoSuchRunError`."""
 
@@ -93,8 +92,7 @@ class Drain:
     timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnded:
+class RunEnded(Struct, frozen=True):
     """A PipelineActor has closed its run."""
 
     outcome: RunOutcome
@@ -156,8 +154,7 @@ class Lent:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepDone:
+class StepDone(Struct, frozen=True):
     """A step's result stands in the journal. `status`: succeeded, skipped, recovered or continued."""
 
     key: str
@@ -165,16 +162,14 @@ class StepDone:
     result: JsonValue
 
 
-@dataclass(frozen=True, slots=True)
-class StepOpened:
+class StepOpened(Struct, frozen=True):
     """A step turned out to consist of other steps, which its PipelineActor now runs."""
 
     key: str
     composite: Composite
 
 
-@dataclass(frozen=True, slots=True)
-class StepGaveUp:
+class StepGaveUp(Struct, frozen=True):
     """A step has failed for good, and that stands in the journal."""
 
     key: str

@@ -7,17 +7,17 @@ at any moment, which is what a restarted PipelineActor does. StepActors that sur
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, assert_never
 
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from actors.journal import LoadRun, ResultLostError, RunRecord
-from actors.kernel import Actor, ActorDeadError, Down, Normal
-from actors.killswitch import KillView, Subscribe, SwitchChanged
+from actors.kernel import Actor, Down, Normal
+from actors.killswitch import KillView, SwitchChanged
 from actors.runs.allowance import Allowance, RunExpired
 from actors.runs.appraisal import Appraisal, level_of, limits_of
 from actors.runs.beginning import began_s, recorded_steps, root_of
@@ -98,15 +98,20 @@ class PipelineActor(Actor):
     # ---- life ----------------------------------------------------------------------------------------------
 
     def on_start(self) -> None:
-        """Begins at once when nothing has happened yet. Else reading the journal is the first message, and not part of
-        the start: that would hold up the supervisors above for as long as the journal is away.
+        """Begins at once when nothing has happened yet, or when what the journal has is known. Else reading it is the
+        first message, and not part of the start: that would hold up the supervisors above for as long as the journal is
+        away.
         """
         self._began = self.kernel.clock.now()
         if self._request.taken_over is None and self._bench.voice.is_fresh(self._request.run_id):
             self._herald.run("run_started")
             self._begin(None)
-        else:
+            return
+        former = self._bench.former_lives.take(self._request.run_id)
+        if former is None:
             self.ref.tell(_Resume())
+        else:
+            self._restore(former)
 
     async def _resume(self) -> None:
         run_id = self._request.run_id
@@ -116,6 +121,9 @@ class PipelineActor(Actor):
             self._herald.closed(RunClosing(self._request, self._tree).of_record(record))
             self.stop()
             return
+        self._restore(record)
+
+    def _restore(self, record: RunRecord | None) -> None:
         self._recorded = recorded_steps(record)
         self._appraisal.restore(self._recorded)
         for key, (_, result) in self._recorded.items():
@@ -126,8 +134,6 @@ class PipelineActor(Actor):
 
     def _begin(self, began_s: float | None) -> None:
         self._bench.kill_view.subscribe(self.ref, armings_only=True)  # triggers reach the StepActors themselves
-        with contextlib.suppress(ActorDeadError):  # restarted, it finds its subscribers in the view
-            self.kernel.ref("kill_board").tell(Subscribe(self.ref))
         ending, error = ending_in(self._recorded)
         if ending:
             self._tree.restore_ending(error, self._recorded)
@@ -135,6 +141,13 @@ class PipelineActor(Actor):
             return
         self._allowance.begin(self._limits.max_seconds, began_s)
         self._carry_out(self._tree.begin())
+
+    def release(self) -> None:
+        """However it ended, no switch concerns it any more. Its parts know it: they would keep it, and all that the run
+        has made, until the next garbage collection."""
+        self._bench.kill_view.unsubscribe(self.ref)
+        for part in ("_crew", "_allowance", "_open"):
+            vars(self).pop(part, None)
 
     # ---- messages ------------------------------------------------------------------------------------------
 
@@ -348,7 +361,7 @@ class PipelineActor(Actor):
     def _close(self, status: str, error: dict[str, JsonValue] | None) -> None:
         self._closing = True
         self._crew.stop_all(f"the run has {status}")
-        self.spawn_task(self._close_run(status, error)).add_done_callback(self._closed)
+        self.spawn_task(self._close_run(status, error), then=self._closed)
 
     def _closed(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and task.exception() is None:
@@ -358,5 +371,5 @@ class PipelineActor(Actor):
         closing = RunClosing(self._request, self._tree)
         outcome = closing.outcome(status, error, self.kernel.clock.now() - self._began)
         events = self._bench.voice.since(outcome.run_id, 0)
-        outcome = replace(outcome, review=self._appraisal.review(outcome, events))
+        outcome = struct_replace(outcome, review=self._appraisal.review(outcome, events))
         self._herald.closed(await record_end(self.kernel, closing, outcome, self._bench.record_timeout_s))

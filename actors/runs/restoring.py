@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from actors.journal import RunRecord
 from actors.runs.definition_cache import load_known
 from actors.runs.values import RunOrigin, RunRequest
-from pipelines.language import InvalidPipelineError, to_yaml
+from pipelines.language import InvalidPipelineError, Pipeline, to_yaml
 
 
 class DefinitionTexts:
@@ -53,18 +53,23 @@ def meta_of(request: RunRequest) -> dict[str, JsonValue]:
     }
 
 
-def request_of(record: RunRecord) -> RunRequest | dict[str, JsonValue]:
+def request_of(record: RunRecord, pipelines: dict[str, Pipeline] | None = None) -> RunRequest | dict[str, JsonValue]:
     """The request of a recorded run, or the error for which it cannot go on.
 
     The definition is read again from the journal, so that a file that changed meanwhile changes nothing; if this
     version reads it as something else than it was, the run must not go on with results of another pipeline.
+    `pipelines` are those read already, by their text; this one joins them.
     """
     text = str(record.definition)
-    try:
-        pipeline = load_known(text, source=f"<run {record.run_id}>")
-    except InvalidPipelineError as error:
-        message = f"the definition recorded with the run does not hold any more: {error}"
-        return {"code": error.code, "message": message}
+    pipeline = None if pipelines is None else pipelines.get(text)
+    if pipeline is None:
+        try:
+            pipeline = load_known(text, source=f"<run {record.run_id}>")
+        except InvalidPipelineError as error:
+            message = f"the definition recorded with the run does not hold any more: {error}"
+            return {"code": error.code, "message": message}
+        if pipelines is not None:
+            pipelines[text] = pipeline
     if pipeline.content_hash != record.definition_hash:
         message = (
             f"the recorded definition reads as {pipeline.content_hash[:12]}, but the run began with "

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec import Struct
 
 from actors.journal import LARGE_BYTES, is_heavy
 from actors.kernel import MonitorRef, Reply, Timer
 from actors.runs.errors import RunStillRunningError
 from actors.runs.values import RunOutcome
 
+# So many wait for one run before those who have left are looked for.
+CROWD: Final = 64
 
-@dataclass(slots=True, eq=False)
-class LiveRun:
+
+class LiveRun(Struct, eq=False):
     """A run that has not ended. `watched` is None until its tree has started, `paused` says why it stands still.
     `waiting` are the callers who wait for its end, each with the timer of its patience."""
 
@@ -21,8 +25,17 @@ class LiveRun:
     pipeline: str
     watched: MonitorRef | None = None
     paused: str | None = None
-    waiting: dict[Reply, Timer] = field(default_factory=dict[Reply, Timer])
+    waiting: dict[Reply, Timer] = {}
     tenant: str = ""
+    crowd: int = CROWD
+
+    def wait(self, reply: Reply, patience: Timer) -> None:
+        """One more waits. Those who have left meanwhile are dropped whenever as many came as were there before."""
+        if len(self.waiting) >= self.crowd:
+            for gone in [each for each in self.waiting if each.given_up]:
+                self.waiting.pop(gone).cancel()
+            self.crowd = max(CROWD, 2 * len(self.waiting))
+        self.waiting[reply] = patience
 
     def answer(self, outcome: RunOutcome | Exception) -> None:
         """Answers all who wait."""

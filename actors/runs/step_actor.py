@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from pydantic import JsonValue
@@ -24,6 +23,7 @@ from actors.runs.names import pipeline_name
 from actors.runs.purse import Purse
 from actors.runs.recording import journal
 from actors.runs.splicing import another_way
+from actors.runs.ticket import StepTicket
 from actors.runs.workbench import Workbench
 from actors.steps import (
     PROVIDER_FAMILIES,
@@ -37,7 +37,6 @@ from actors.steps import (
     write_outputs,
 )
 from pipelines.execution import (
-    Ancestry,
     Composite,
     FailureKind,
     StepFailure,
@@ -49,40 +48,9 @@ from pipelines.execution import (
     skipped_with,
     wants_another_way,
 )
-from pipelines.guardrails import NOBODY, Subject, Switch
-from pipelines.guardrails.budget import Payer
-from pipelines.language import Scope, Step
+from pipelines.guardrails import Switch
 
 _NO_KWARGS: Mapping[str, Any] = {}
-
-
-@dataclass(slots=True, eq=False)
-class StepTicket:
-    """What a StepActor is to do. With `failed` it goes straight to what follows a failure: for steps that consist of
-    steps, whose own attempt is over. `name` is the StepActor's, `began` when the step did, in seconds of the kernel's
-    clock. `skipped_with` names the step before it with which it is skipped. `payers` are the runs, each with the path
-    of a step, whose limits its calls count against; `subject` is what kill switches know the step by. `account` is who
-    pays for its calls at the Treasury. `submitters` had the run made. `incarnations` is counted by the StepActor
-    alone."""
-
-    run_id: str
-    pipeline: str
-    key: str
-    name: str
-    step: Step
-    scope: Scope
-    ancestry: Ancestry
-    workspace: str
-    routes: Mapping[str, str]
-    may_fall_back: bool
-    began: float
-    failed: dict[str, JsonValue] | None = None
-    skipped_with: str | None = None
-    payers: tuple[tuple[str, str], ...] = ()
-    subject: Subject = NOBODY
-    account: Payer | None = None
-    submitters: tuple[str, ...] = ()
-    incarnations: int = 0
 
 
 def step_child(ticket: StepTicket, bench: Workbench) -> ChildSpec:
@@ -127,8 +95,7 @@ class StepActor(Actor):
             provider = None if family is None else provider_of(step, family, ticket.routes)
             self._at_work = Work(self.ref, ticket.ancestry.names, provider, ticket.subject, self._cut)
             self._bench.kill_view.at_work.enter(self._at_work)
-        self._task = self.spawn_task(self._work())
-        self._task.add_done_callback(self._ended)
+        self._task = self.spawn_task(self._work(), then=self._ended)
 
     def on_receive(self, message: Restate) -> None:
         """Plain: it only tells."""

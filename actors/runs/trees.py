@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from actors.journal import OpenRun, TakeOverRun
 from actors.kernel import (
     Actor,
@@ -37,8 +39,7 @@ START_TIMEOUT_S = 30.0
 LOOK_AGAIN_S = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEnded:
+class TreeEnded(Struct, frozen=True):
     """A run's supervisor has ended; comes behind what its PipelineActor told."""
 
     run_id: str

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 from actors.runs.events import RunEvent
@@ -26,8 +27,7 @@ class TakenOver:
     facts: Mapping[str, JsonValue]
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True):
     """One run to be made.
 
     `inputs` are as the caller gave them; the dispatcher fills in defaults and turns text into declared types.
@@ -52,7 +52,7 @@ class RunRequest:
     parent: str | None = None
     depth: int = 0
     origin: RunOrigin = "user"
-    provider_routes: Mapping[str, str] = field(default_factory=dict[str, str])
+    provider_routes: Mapping[str, str] = {}
     on_behalf_of: tuple[str, ...] = ()
     payer: tuple[str, str] | None = None
     asked: str | None = None
@@ -67,8 +67,7 @@ class RunRequest:
         return Subject(self.tenant, self.origin == "evolution")
 
 
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
+class RunOutcome(Struct, frozen=True):
     """How a run ended, or ("paused") why it stands still.
 
     `results` has every top-level step's result. `error` is {code, message, step, ...} unless it succeeded. `usage`

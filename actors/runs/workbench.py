@@ -9,6 +9,7 @@ from typing import Any
 
 from actors.kernel import ActorRef, Kernel
 from actors.killswitch import KillView
+from actors.runs.former_lives import FormerLives
 from actors.runs.voice import RunVoice
 from actors.steps import LAST_RESORTS, STEP_EXECUTORS, Executor, LastResort, PriceOf, Till, unknown_price
 from pipelines.execution import ApprovalRules
@@ -36,6 +37,7 @@ class Workbench:
     executors: Mapping[str, Executor] = field(default_factory=lambda: STEP_EXECUTORS)
     last_resorts: Mapping[str, LastResort] = field(default_factory=lambda: LAST_RESORTS)
     voice: RunVoice = field(default_factory=RunVoice)
+    former_lives: FormerLives = field(default_factory=FormerLives)
     fallback_timeout_s: float = 300.0
     record_timeout_s: float = 60.0
     price_of: PriceOf = unknown_price

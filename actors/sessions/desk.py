@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -64,13 +65,14 @@ class SessionDesk(Actor):
         self._result_of = result_of
         self._store: SessionStore | None = None
         self._at_file = asyncio.Lock()
+        self._in_use = threading.Lock()
         self._places: dict[str, _Place] = {}
 
     async def on_stop(self) -> None:
         """Closes the file once what is being kept is there."""
         async with self._at_file:
             if self._store is not None:
-                await asyncio.to_thread(self._store.close)
+                await asyncio.to_thread(self._alone, SessionStore.close, self._store)
 
     def on_receive(self, message: Any) -> Any:
         match message:
@@ -168,13 +170,18 @@ class SessionDesk(Actor):
             try:
                 if self._store is None:
                     self._store = await asyncio.to_thread(SessionStore, self._path)
-                value = await asyncio.to_thread(use, self._store)
+                value = await asyncio.to_thread(self._alone, use, self._store)
             except SessionError as error:
                 if not given.done():
                     given.set_exception(error)
             else:
                 if not given.done():
                     given.set_result(value)
+
+    def _alone(self, use: Callable[[SessionStore], T], store: SessionStore) -> T:
+        # A thread goes on when its task is cancelled, and by two at the same time SQLite's connections end the process.
+        with self._in_use:
+            return use(store)
 
 
 def _unknown(name: str) -> UnknownSessionError:

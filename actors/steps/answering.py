@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from actors.providers import FunctionCall, FunctionResult
@@ -76,7 +76,7 @@ async def _value(
     from actors.steps.table import STEP_EXECUTORS  # noqa: PLC0415
 
     step = function.step
-    inner = replace(
+    inner = struct_replace(
         context, step=step, scope=scope, key=f"{context.key}/{function.name}[{number}]", last_attempt=True, kept={}
     )
     skipped = None if step.condition is None else skipped_result(step, scope)
@@ -95,7 +95,7 @@ async def _value(
 
 def with_arguments(scope: Scope, arguments: Mapping[str, Any]) -> Scope:
     """The scope of a function's body: `arguments` is a name in it, as a loop's item is in a loop."""
-    return replace(scope, loop={**(scope.loop or {}), ARGUMENTS: dict(arguments)})
+    return struct_replace(scope, loop={**(scope.loop or {}), ARGUMENTS: dict(arguments)})
 
 
 def _output(value: JsonValue) -> Mapping[str, Any]:

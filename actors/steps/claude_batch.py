@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from actors.providers import Request
@@ -107,7 +108,7 @@ async def _ask(context: StepContext, question: Question, options: Mapping[str, J
             "index": question.index,
             "parent": None if scope.loop is None else dict(scope.loop),
         }
-        scope = replace(scope, loop=facts)
+        scope = struct_replace(scope, loop=facts)
     asked = ParallelTask(
         id=question.id,
         prompt=question.prompt,

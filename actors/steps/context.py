@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from actors.kernel import Kernel
@@ -39,8 +41,7 @@ async def nothing_kept() -> Mapping[str, JsonValue]:
     return {}
 
 
-@dataclass(slots=True, eq=False)
-class StepContext:
+class StepContext(Struct, eq=False):
     """One attempt of one step.
 
     `step` is as defined; render what is needed against `scope`. `attempt` counts from 1, `last_attempt` says that no
@@ -68,12 +69,12 @@ class StepContext:
     say: Callable[..., None] = said_to_nobody
     attempt: int = 1
     last_attempt: bool = True
-    kept: dict[str, Any] = field(default_factory=dict[str, Any])
+    kept: dict[str, Any] = {}
     purse: Purse | None = None
     till: Till | None = None
     subject: Subject = NOBODY
     breakers: BreakerPanel | None = None
-    counted: set[str] = field(default_factory=set[str])
+    counted: set[str] = set()
     submitters: tuple[str, ...] = ()
     approval_rules: ApprovalRules = NO_RULES
     work: Work | None = None
@@ -101,7 +102,7 @@ class StepContext:
             if not place.strip():
                 raise WorkspaceFileError(f"the path of a file in the prompt, {path!r}, is empty; give what it names")
             texts[path] = await self.in_thread(self.jail.read_text, place)
-        return replace(self.scope, files=texts)
+        return struct_replace(self.scope, files=texts)
 
     def provider(self, family: str) -> str:
         """The provider this step asks: its own `provider`, or the route of its type or family."""

@@ -33,6 +33,7 @@ from actors.treasury.messages import (
     BudgetView,
     Charge,
     CostReport,
+    ForgetCharges,
     GiveBack,
     InvalidBudgetError,
     Lease,
@@ -43,6 +44,7 @@ from actors.treasury.messages import (
     RunCosts,
     SetLimit,
     TreasuryError,
+    WholeFrom,
 )
 from actors.treasury.till import Till
 from actors.treasury.treasury import Treasury, unaudited
@@ -65,6 +67,7 @@ __all__ = [
     "BudgetView",
     "Charge",
     "CostReport",
+    "ForgetCharges",
     "GiveBack",
     "InvalidBudgetError",
     "Lease",
@@ -79,6 +82,7 @@ __all__ = [
     "Treasury",
     "TreasuryError",
     "Unbooked",
+    "WholeFrom",
     "flaws_of_ledger",
     "unaudited",
 ]

@@ -27,6 +27,8 @@ def flaws_of_ledger(connection: sqlite3.Connection) -> Iterator[str]:
         "SELECT DISTINCT run FROM charges WHERE run NOT IN (SELECT run FROM runs) LIMIT ?", (_MOST,)
     ):
         yield f"run {run} is charged, but not among the runs that have paid for a call"
+    for (day,) in connection.execute("SELECT whole_from FROM pruned WHERE whole_from NOT GLOB ?", (_DAY,)):
+        yield f"pruned: {day!r} is no day"
     for table, key, column in (("limits", "path", "usd"), ("shares", "pipeline", "share")):
         found = connection.execute(f"SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL")
         for name, text in found:

@@ -38,16 +38,13 @@ class FileAccess(Generic[F]):
         return await given
 
     async def finish(self, last: Callable[[F], object] | None, failed: Callable[[LedgerClosedError], object]) -> None:
-        """Does `last` with the file, if it was ever opened, and closes it."""
+        """Does `last` with the file, if it was ever opened, and closes it. That waits for whatever a thread still does
+        with it, also when who asked for that is gone."""
         async with self._at_file:
-            if self._file is None:
-                return
-            if last is not None:
-                try:
-                    await asyncio.to_thread(last, self._file)
-                except LedgerClosedError as error:
-                    failed(error)
-            await asyncio.to_thread(self._close_now)
+            try:
+                await asyncio.to_thread(self._finish_now, last)
+            except LedgerClosedError as error:
+                failed(error)
 
     def release(self) -> None:
         """After a kill nobody has closed the file. One that a thread has in its hands is closed by that thread."""
@@ -80,6 +77,15 @@ class FileAccess(Generic[F]):
             finally:
                 if self._released:
                     self._close_now()
+
+    def _finish_now(self, last: Callable[[F], object] | None) -> None:
+        # By two threads at the same time SQLite's connections end the whole process.
+        with self._in_use:
+            try:
+                if self._file is not None and last is not None:
+                    last(self._file)
+            finally:
+                self._close_now()
 
     def _close_now(self) -> None:
         file, self._file = self._file, None

@@ -14,6 +14,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+from actors.treasury.ledger_pruning import Pruning, prune
 from actors.treasury.ledger_reading import Kept, Used, day_in, of_runs, read_all
 from actors.treasury.ledger_schema import OPEN_RUNS, closed, open_ledger, pico
 from actors.treasury.messages import Charge, ChargeKey
@@ -108,6 +109,11 @@ class Ledger:
                 "INSERT INTO changes (path, usd, tokens, cleared, who, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (path, usd, tokens, int(bound is None), who, reason, at),
             )
+
+    def forget(self, due: Pruning) -> int:
+        """Deletes old charges; how many."""
+        with self._transaction():
+            return prune(self._file, due)
 
     # ---- inside --------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from actors.treasury.ledger_pruning import whole_from
 from actors.treasury.ledger_schema import closed, dollars, open_ledger
 from actors.treasury.messages import RunCost
 from pipelines.guardrails.break_even import PipelineCost
@@ -42,6 +43,13 @@ class LedgerReports:
                 PipelineCost(name, runs, good, bad, calls, tokens, dollars(pico_usd), unpriced)
                 for name, runs, good, bad, calls, tokens, pico_usd, unpriced in rows
             )
+        except sqlite3.Error as error:
+            raise closed(self._path, error) from error
+
+    def whole_from(self) -> str:
+        """The day from which on no charge was deleted; empty: none was."""
+        try:
+            return whole_from(self._file)
         except sqlite3.Error as error:
             raise closed(self._path, error) from error
 

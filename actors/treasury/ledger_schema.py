@@ -2,7 +2,7 @@
 
 Money is kept as whole picodollars (10^-12 USD), so that SQLite sums it exactly. `runs` has every run that has paid for
 a call: running, reopened (it goes on after an end that was counted), or how it ended; `share` is what it was
-trusted with as it began. `today` is the day of budgets.
+trusted with as it began. `today` is the day of budgets. `pruned` says from which day on all charges are there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from actors.treasury.messages import LedgerClosedError
 
 FILE_NAME: Final = "treasury.sqlite3"
-VERSION: Final = 2
+VERSION: Final = 3
 OPEN_RUNS: Final = "status IN ('running', 'reopened')"
 _PICO: Final = Decimal(10) ** 12
 FIRST: Final = """
@@ -42,7 +42,8 @@ CREATE TABLE today (one INTEGER PRIMARY KEY CHECK (one = 1), day TEXT NOT NULL, 
 INSERT OR IGNORE INTO runs (run, status, at) SELECT run, 'running', max(at) FROM charges GROUP BY run;
 CREATE INDEX runs_open ON runs (run) WHERE {OPEN_RUNS};
 """
-_STEPS: Final = (FIRST, _SECOND)
+_THIRD = "CREATE TABLE pruned (one INTEGER PRIMARY KEY CHECK (one = 1), whole_from TEXT NOT NULL) STRICT;"
+_STEPS: Final = (FIRST, _SECOND, _THIRD)
 
 
 def open_ledger(path: Path) -> sqlite3.Connection:

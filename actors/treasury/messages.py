@@ -1,6 +1,7 @@
 """Messages of the Treasury, what it keeps, and what it announces.
 
-To "treasury": Borrow, GiveBack, BookNow, BudgetState, BudgetLeft, SetLimit, CostReport, RunCosts. On the event bus:
+To "treasury": Borrow, GiveBack, BookNow, BudgetState, BudgetLeft, SetLimit, CostReport, RunCosts, WholeFrom,
+ForgetCharges. On the event bus:
 BudgetAlert, BudgetRefused, BudgetStopped, BudgetOverrun, BudgetChanged, LedgerUnwritable.
 """
 
@@ -108,6 +109,25 @@ class CostReport:
     Fails with `LedgerClosedError`."""
 
     since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFrom:
+    """Asks from which UTC day on (YYYY-MM-DD) no charge was deleted; empty: none ever was -> str. Fails with
+    `LedgerClosedError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetCharges:
+    """Deletes at most `limit` charges of calls made before the Unix time `before`, of runs that had succeeded by then,
+    and of others that had ended before `others` (None: theirs stay) -> how many. Fewer than the limit: that was all.
+
+    What budgets count stays: the day that holds, runs that go on, and shares. Fails with `LedgerClosedError`.
+    """
+
+    before: float
+    others: float | None
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from actors.treasury.books import Books, seconds_up
 from actors.treasury.file_access import FileAccess
 from actors.treasury.lease_table import LeaseTable, Unbooked
 from actors.treasury.ledger import Group, Ledger
+from actors.treasury.ledger_pruning import Pruning
 from actors.treasury.ledger_reading import Kept
 from actors.treasury.ledger_reports import LedgerReports
 from actors.treasury.ledger_schema import FILE_NAME
@@ -32,11 +33,13 @@ from actors.treasury.messages import (
     BudgetState,
     ChargeKey,
     CostReport,
+    ForgetCharges,
     GiveBack,
     LedgerClosedError,
     RunCosts,
     SetLimit,
     TreasuryError,
+    WholeFrom,
 )
 from actors.treasury.unheard import UnheardEnds
 from actors.treasury.viewing import left_of
@@ -143,6 +146,10 @@ class Treasury(Actor):
                 return self.defer(self._told(lambda file: file.pipelines(since)))
             case RunCosts(limit):
                 return self.defer(self._told(lambda file: file.newest_runs(limit)))
+            case WholeFrom():
+                return self.defer(self._told(lambda file: file.whole_from()))
+            case ForgetCharges():
+                return self.defer(self._forget(message))
             case _:
                 raise TypeError(f"the Treasury does not take {type(message).__name__}")
         return None
@@ -197,6 +204,15 @@ class Treasury(Actor):
         await self._limits.set(asked)
         self._lending.sweep()
         return self._seen()
+
+    async def _forget(self, asked: ForgetCharges) -> int:
+        """With what was settled on the disk, so that no run is taken for ended that has just gone on."""
+        self._books.open()
+        await self._booking.caught_up()
+        calendar = self._table.calendar
+        assert calendar is not None, "it is there once the books are open"
+        due = Pruning(asked.before, asked.others, calendar.current.day, asked.limit)
+        return await self._ledger.use(lambda file: file.forget(due))
 
     async def _told(self, use: Callable[[LedgerReports], T]) -> T:
         """What the ledger says, with all that has happened until now in it."""

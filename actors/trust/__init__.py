@@ -3,6 +3,7 @@
 messages   what the ledger takes, replies, tells and fails with
 files      its state on the disk
 rebuilding what the journal still knows, when they are lost
+catching_up rejections that were not written down before a kill
 ledger     the actor
 
 How a score is made is in `pipelines.guardrails.trust`; the approval desk asks, and acts.
@@ -15,6 +16,7 @@ from actors.trust.messages import (
     ListTrust,
     NoteAnswer,
     SetTrust,
+    TrustCaughtUp,
     TrustLine,
     TrustNow,
     TrustRebuilt,
@@ -30,6 +32,7 @@ __all__ = [
     "ListTrust",
     "NoteAnswer",
     "SetTrust",
+    "TrustCaughtUp",
     "TrustLedger",
     "TrustLine",
     "TrustNow",

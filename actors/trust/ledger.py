@@ -1,18 +1,22 @@
 """The TrustLedger ("trust"): counts what persons answer to each pattern, and keeps the thresholds that persons set.
 
 It answers "may trust answer this?" and never answers a question itself. Fail closed: while its state is not on the
-disk, while it is being restarted, and after a state that could not be read (moved aside, published, said in the log),
-the answer is no. What was learned is then read back from the journal; thresholds are not.
+disk, while it is being restarted, while the journal cannot be asked for rejections that were not written down before a
+kill, and after a state that could not be read (moved aside, published, said in the log), the answer is no. What was
+learned is then read back from the journal; thresholds are not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.kernel import Actor
+from actors.journal import JournalError
+from actors.kernel import Actor, ActorDeadError, CallTimeout, MailboxFull
+from actors.trust.catching_up import unheard_rejections
 from actors.trust.files import TrustFile
 from actors.trust.messages import (
     ClearTrust,
@@ -20,6 +24,7 @@ from actors.trust.messages import (
     ListTrust,
     NoteAnswer,
     SetTrust,
+    TrustCaughtUp,
     TrustLine,
     TrustNow,
     TrustRebuilt,
@@ -67,6 +72,8 @@ class TrustLedger(Actor):
         self._version = 0
         self._saved = 0
         self._saving: asyncio.Task[Any] | None = None
+        self._caught_up = set[str]()
+        self._catching_up: asyncio.Task[Any] | None = None
         self._problem = ""
 
     async def on_start(self) -> None:
@@ -79,6 +86,8 @@ class TrustLedger(Actor):
             self.spawn_task(self._rebuild(self.kernel.clock.wall()))
         self._records, self._rules = dict(state.records), dict(state.rules)
         self.tell_every(self._look_s, _Save())
+        if self._rules:  # now, before so many runs are made that those in question are no longer among the newest
+            self._catch_up([each for each in self._records if rule_for(each, self._rules) is not None])
 
     async def on_stop(self) -> None:
         """Writes down what is not yet."""
@@ -90,15 +99,15 @@ class TrustLedger(Actor):
         """See the messages."""
         match message:
             case ConsiderTrust(pattern, asked_at):
-                return self._considered(pattern, asked_at)
-            case NoteAnswer(pattern, approved):
-                return self.defer(self._note(pattern, approved))
+                return self.defer(self._considered(pattern, asked_at))
+            case NoteAnswer(pattern, approved, at):
+                return self.defer(self._note(pattern, approved, self.kernel.clock.wall() if at is None else at))
             case SetTrust():
                 return self.defer(self._set(message))
             case ClearTrust():
                 return self.defer(self._clear(message))
             case ListTrust():
-                lines = tuple(self._line(each) for each in reversed(self._records))
+                lines = tuple(self._line(each) for each in reversed(self._records) if self._records[each].answers)
                 return TrustNow(lines, tuple(self._rules.values()), self._problem)
             case _Save():
                 if self._version != self._saved:
@@ -107,18 +116,52 @@ class TrustLedger(Actor):
             case _:
                 raise TypeError(f"a TrustLedger does not take {type(message).__name__}")
 
-    def _considered(self, pattern: str, asked_at: float) -> TrustGiven | None:
+    async def _considered(self, pattern: str, asked_at: float) -> TrustGiven | None:
+        for _ in range(2):  # one that is under way may be about others
+            if pattern not in self._caught_up and self._given(pattern, asked_at) is not None:
+                await asyncio.wait({self._catch_up([pattern])})
+        return self._given(pattern, asked_at) if pattern in self._caught_up else None
+
+    def _given(self, pattern: str, asked_at: float) -> TrustGiven | None:
         record = self._records.get(pattern)
         # What is not on the disk may be a rejection that the next node would not know of.
         if record is None or self._version != self._saved:
             return None
         return trusted(pattern, asked_at, record, self._rules)
 
-    async def _note(self, pattern: str, approved: bool) -> None:
+    def _catch_up(self, patterns: Sequence[str]) -> asyncio.Task[Any]:
+        """Compares these with the journal, unless others are being compared: then that is to be waited for first."""
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = self.spawn_task(self._compare(patterns))
+        return self._catching_up
+
+    async def _compare(self, patterns: Sequence[str]) -> None:
+        try:
+            known = {each: self._records[each] for each in patterns if each in self._records}
+            unheard = await unheard_rejections(self.kernel, known)
+        except (JournalError, ActorDeadError, CallTimeout, MailboxFull):
+            return  # nothing is answered until it can be asked
+        for pattern, times in unheard.items():
+            record = self._records.pop(pattern, TrustRecord())
+            lacking = [at for at in times if record.lacks_rejection(at)]  # some were noted meanwhile
+            for at in lacking:
+                record = record.after(False, at)
+            self._records[pattern] = record
+            if lacking:
+                self.kernel.events.publish(TrustCaughtUp(pattern, len(lacking)))
+                self._version += 1
+        self._caught_up.update(known)
+        if self._version != self._saved:
+            self._start_saving()
+
+    async def _note(self, pattern: str, approved: bool, at: float) -> None:
         former = self._records.pop(pattern, TrustRecord())
-        self._records[pattern] = former.after(approved, self.kernel.clock.wall())
+        # One that was found in the journal meanwhile is counted already.
+        self._records[pattern] = former.after(approved, at) if approved or at not in former.refused_at else former
         while len(self._records) > self._most:
-            del self._records[next(iter(self._records))]
+            oldest = next(iter(self._records))
+            del self._records[oldest]
+            self._caught_up.discard(oldest)
         await self._kept()
 
     async def _rebuild(self, before: float) -> None:
@@ -155,9 +198,11 @@ class TrustLedger(Actor):
     async def _clear(self, order: ClearTrust) -> tuple[int, int]:
         rules = 0 if self._rules.pop(order.target, None) is None else 1
         below = f"{order.target}/"
-        found = [each for each in self._records if f"{target_of(each)}/".startswith(below)] if order.history else []
+        known = [each for each, record in self._records.items() if order.history and record.answers]
+        found = [each for each in known if f"{target_of(each)}/".startswith(below)]
         for pattern in found:
-            del self._records[pattern]
+            # What is left says from when on the journal's answers count again.
+            self._records[pattern] = TrustRecord(since=self.kernel.clock.wall())
         if rules or found:
             await self._kept()
         return rules, len(found)

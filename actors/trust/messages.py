@@ -35,10 +35,12 @@ class ConsiderTrust:
 @dataclass(frozen=True, slots=True)
 class NoteAnswer:
     """A person answered a question of this pattern -> None once it is on the disk. Fails with `TrustUnsavedError`: then
-    it is known, but nothing is answered by trust until it could be written."""
+    it is known, but nothing is answered by trust until it could be written, and after a kill a rejection is read back
+    from the journal. `at` is the Unix time of the answer there; None: now."""
 
     pattern: str
     approved: bool
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,14 @@ class TrustRebuilt:
 
     answers: int
     patterns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrustCaughtUp:
+    """Published when so many rejections of a pattern were found in the journal that the saved state did not have."""
+
+    pattern: str
+    rejections: int
 
 
 @dataclass(frozen=True, slots=True)

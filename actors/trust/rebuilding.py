@@ -8,7 +8,7 @@ from typing import Any
 from actors.journal import JournalError, ListRuns, LoadRun, RunRecord, RunSummary
 from actors.kernel import ActorDeadError, CallTimeout, Kernel, MailboxFull
 from pipelines.execution import ANSWERED, ASKED, decision_of, question_of
-from pipelines.guardrails.trust import TrustRecord
+from pipelines.guardrails.trust import MOST_REFUSED, TrustRecord
 
 MOST_RUNS = 2_000
 _CALL_S = 30.0
@@ -57,4 +57,6 @@ def joined(former: TrustRecord, later: TrustRecord) -> TrustRecord:
         former.rejections + later.rejections,
         streak,
         max(former.last_at, later.last_at),
+        max(former.since, later.since),
+        (*former.refused_at, *later.refused_at)[-MOST_REFUSED:],
     )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from msgspec import Struct
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from pipelines.execution.branches import MAY_LEAVE, Leaving, left_by, offered_results
@@ -52,8 +54,7 @@ class Ancestry:
         return replace(self, deepest=_least(self.deepest, deepest), most_steps=_least(self.most_steps, most_steps))
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSpec:
+class FrameSpec(Struct, frozen=True):
     """What a frame is to run. `prefix` is the path of its steps ("" for the root, "outer", "loop[3]").
 
     `scope` is what its steps may see besides each other. With `own_state` it starts with the scope's `state` and keeps
@@ -71,7 +72,7 @@ class FrameSpec:
     at_the_end: Graph | None = None
     at_the_end_s: float = 60.0
     on_failure: OnFailure | None = None
-    accounts: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
+    accounts: Mapping[str, Limits] = {}
     max_seconds: float | None = None
 
 
@@ -102,7 +103,7 @@ def closing_frame(frame: Frame, error: dict[str, JsonValue] | None) -> Frame | N
     status = "succeeded" if error is None else "cancelled" if code in {"cancelled", "no_longer_needed"} else "failed"
     scope = frame.scope(spec.scope.now_s)
     told: dict[str, JsonValue] = {"status": status, "error": error}
-    own = replace(scope, workflow={**scope.workflow, **told})
+    own = struct_replace(scope, workflow={**scope.workflow, **told})
     inner = FrameSpec(spec.prefix, spec.at_the_end, own, spec.ancestry, own_state=True, on_failure="finish")
     return Frame(inner, frame.owner, frame.parent, closes=frame)
 
@@ -111,8 +112,7 @@ def _least(one: int | None, other: int | None) -> int | None:
     return other if one is None else one if other is None else min(one, other)
 
 
-@dataclass(frozen=True, slots=True)
-class FrameOutcome:
+class FrameOutcome(Struct, frozen=True):
     """How a frame ended: its steps' results, and the error if one of them failed for good.
 
     `scope` is what a step behind all of its steps would see. `left_by` says that a `break` or `continue` ended it.
@@ -125,24 +125,23 @@ class FrameOutcome:
     left_by: Leaving | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Frame:
+class Frame(Struct, eq=False):
     """The progress of one frame. `owner` is the path of the step that opened it, None for the root. `closes` is the
     frame whose `finally` steps these are, `error` that of its first step that failed for good."""
 
     spec: FrameSpec
     owner: str | None = None
     parent: Frame | None = None
-    results: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    state: MutableMapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    offered: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    results: dict[str, JsonValue] = {}
+    state: MutableMapping[str, JsonValue] = {}
+    offered: dict[str, JsonValue] = {}
     left_by: Leaving | None = None
     closes: Frame | None = None
     begun: bool = False
     error: dict[str, JsonValue] | None = None
-    _dead: set[str] = field(default_factory=set[str])
-    _skipping: set[str] = field(default_factory=set[str])
-    _waits: dict[str, int] = field(default_factory=dict[str, int])
+    _dead: set[str] = set()
+    _skipping: set[str] = set()
+    _waits: dict[str, int] = {}
 
     def __post_init__(self) -> None:
         self._waits = dict(self.spec.graph.waits)

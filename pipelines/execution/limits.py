@@ -9,10 +9,11 @@ cannot exceed a limit together. Plain bookkeeping; one actor owns it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 from pipelines.language import Limits
@@ -132,20 +133,19 @@ class _Reservation:
     accounts: tuple[Account, ...]
 
 
-@dataclass(slots=True, eq=False)
-class Ledger:
+class Ledger(Struct, eq=False):
     """The accounts of one run. Everything that a path stands for is counted once, however often it is told.
 
     Reservations are numbered from `last_number` on; where numbers of a former ledger may still be told, it must not be
     among those.
     """
 
-    accounts: dict[str, Account] = field(default_factory=dict[str, Account])
-    _reserved: dict[int, _Reservation] = field(default_factory=dict[int, _Reservation])
+    accounts: dict[str, Account] = {}
+    _reserved: dict[int, _Reservation] = {}
     last_number: int = 0
-    _started: set[str] = field(default_factory=set[str])
-    _settled: dict[str, Amount] = field(default_factory=dict[str, Amount])
-    _restored: dict[str, Amount] = field(default_factory=dict[str, Amount])
+    _started: set[str] = set()
+    _settled: dict[str, Amount] = {}
+    _restored: dict[str, Amount] = {}
 
     # ---- accounts ------------------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import replace
 
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from pipelines.execution.composite import Move, Open, Settle
@@ -165,7 +165,7 @@ class LoopRun:
         prefix = f"{self._key}[{index}]"
         self._index_of[prefix] = index
         steps = ChainMap(dict(self._earlier), self._scope.steps) if self._earlier else self._scope.steps  # pyright: ignore[reportArgumentType]
-        return FrameSpec(prefix, self._graph, replace(self._scope, steps=steps, loop=loop), self._ancestry)
+        return FrameSpec(prefix, self._graph, struct_replace(self._scope, steps=steps, loop=loop), self._ancestry)
 
     def _result(self) -> JsonValue:
         passes = [self._ended[index] for index in range(self._last + 1)]

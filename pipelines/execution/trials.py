@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from pipelines.execution.composite import Fail, Move, Open, Settle
@@ -95,7 +96,7 @@ class TrialsRun:
         self._index_of[prefix] = index
         limits = {self._key: self._step.config.limits, prefix: trial.pipeline.limits}
         spec = frame_of(trial.pipeline, prefix, trial.scope, trial.ancestry, limits)
-        return replace(spec, max_seconds=trial.pipeline.limits.max_seconds)
+        return struct_replace(spec, max_seconds=trial.pipeline.limits.max_seconds)
 
     def _settle(self) -> Move:
         results = [self._results[index] for index in range(len(self._trials))]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from dataclasses import replace
 
+from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
 from pipelines.execution.composite import Fail, Move, Open, Settle
@@ -65,7 +65,7 @@ class WhileRun:
     def _frame(self) -> FrameSpec:
         loop = pass_facts(self._scope.loop, self._done)
         steps = ChainMap(dict(self._left), self._scope.steps) if self._left else self._scope.steps  # pyright: ignore[reportArgumentType]
-        scope = replace(self._scope, steps=steps, loop=loop)
+        scope = struct_replace(self._scope, steps=steps, loop=loop)
         return FrameSpec(f"{self._key}[{self._done}]", self._graph, scope, self._ancestry)
 
     def _at_limit(self) -> Move:

@@ -1,7 +1,8 @@
 """Data checked against a JSON Schema, each misfit told in one short sentence: what was expected, what came.
 
 The sentences go back to the model that has to answer again, so they name the place and never quote the whole data. A
-keyword without a sentence of its own keeps jsonschema's.
+keyword without a sentence of its own keeps jsonschema's. jsonschema is loaded by the first check: a node's start and
+`evopipe validate` do without it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, cast
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 from pydantic import JsonValue
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 _MOST: Final = 20
 _LONGEST: Final = 500
@@ -46,6 +43,11 @@ def find_misfits(schema: Mapping[str, Any], data: JsonValue) -> tuple[Misfit, ..
     A schema that is itself wrong is one misfit with `in_schema`. References lead inside the schema only: nothing is
     ever fetched.
     """
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - see the module
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+    from referencing import Registry  # noqa: PLC0415
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415
+
     try:
         Draft202012Validator.check_schema(schema)
         # An empty registry: jsonschema's default one would open URLs.

@@ -29,6 +29,8 @@ _FIELDS: Final[Mapping[str, tuple[type, ...]]] = {
     "hash": (str,),
 }
 _LONGEST_LINE = 1_000_000
+# Made once: `json.dumps` makes a new one at each call that has options.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,6 @@ def _digest(fields: Mapping[str, Any]) -> str:
 
 def _canonical(fields: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        return _CANONICAL.encode(fields)
     except (TypeError, RecursionError) as error:
         raise ValueError(f"the detail is not JSON: {error}") from None

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
+from msgspec import Struct
+
 FORMAT_VERSION = 1
 MAX_NAME = 200
 _BAD_IN_NAME = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]")
@@ -68,8 +70,7 @@ NAMELESS = frozenset({Level.NODE, Level.EVOLUTION})
 Key = tuple[Level, str]
 
 
-@dataclass(frozen=True, slots=True)
-class StepMark:
+class StepMark(Struct, frozen=True):
     """A step as switches know it: the pipeline it is written in, its name there, its type."""
 
     pipeline: str
@@ -77,8 +78,7 @@ class StepMark:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """On whose behalf work is done, besides its pipelines. `steps` are the step itself and the steps it is part of."""
 
     tenant: str = ""

@@ -46,6 +46,7 @@ def review(level: Level, ending: Ending) -> dict[str, JsonValue]:
 
 
 def _quality(ending: Ending) -> JsonValue:
+    # Told, and no verdict for the quality breaker: a step fails for a vendor's or a file's sake as well.
     counts = Counter(ending.counts)
     counted = counts.total() - counts["skipped"]
     by_themselves = counted - sum(counts[status] for status in FAILED_BY_THEMSELVES)

@@ -18,25 +18,37 @@ Z_95: Final = 1.6449
 """The 95th percentile of the standard normal distribution: the true share is below the score in 1 of 20 cases."""
 LEAST_THRESHOLD: Final = 0.8
 MOST_THRESHOLD: Final = 0.999
+MOST_REFUSED: Final = 16
+"""Of so many rejections of a pattern it is known when they were."""
 _INDEX: Final = re.compile(r"\[\d+\]")
 _HASH_DIGITS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class TrustRecord:
-    """What persons answered to one pattern. `streak` counts the approvals since the last rejection; `last_at` is Unix
-    time in seconds."""
+    """What persons answered to one pattern. `streak` counts the approvals since the last rejection; times are Unix
+    seconds. `refused_at` are those of the last rejections, `since` is from when on anything counts (it was cleared)."""
 
     approvals: int = 0
     rejections: int = 0
     streak: int = 0
     last_at: float = 0.0
+    since: float = 0.0
+    refused_at: tuple[float, ...] = ()
 
     def after(self, approved: bool, at: float) -> TrustRecord:
-        """With one more answer."""
+        """With one more answer, given at that time."""
+        last_at = max(self.last_at, at)
         if approved:
-            return replace(self, approvals=self.approvals + 1, streak=self.streak + 1, last_at=at)
-        return replace(self, rejections=self.rejections + 1, streak=0, last_at=at)
+            return replace(self, approvals=self.approvals + 1, streak=self.streak + 1, last_at=last_at)
+        refused_at = (*self.refused_at, at)[-MOST_REFUSED:]
+        return replace(self, rejections=self.rejections + 1, streak=0, last_at=last_at, refused_at=refused_at)
+
+    def lacks_rejection(self, at: float) -> bool:
+        """Whether a rejection of that time is none of those that are counted here."""
+        if at in self.refused_at or at <= self.since:
+            return False
+        return len(self.refused_at) < MOST_REFUSED or at > min(self.refused_at)
 
     @property
     def answers(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
-from pipelines.guardrails.trust import TrustError, TrustRecord, TrustRule, check_rule
+from pipelines.guardrails.trust import MOST_REFUSED, TrustError, TrustRecord, TrustRule, check_rule
 
 FORMAT_VERSION = 1
 
@@ -48,8 +48,14 @@ def parse(text: str | bytes) -> TrustState:
     return TrustState(records, {each.target: each for each in rules})
 
 
-def _list(fields: dict[str, Any], name: str) -> list[Any]:
-    listed = fields.get(name)
+def _times(number: int, listed: list[Any]) -> list[float]:
+    if not all(isinstance(at, int | float) and math.isfinite(at) for at in listed):
+        raise TrustStateError(f"patterns[{number}] has a time that is none")
+    return [float(at) for at in listed]
+
+
+def _list(fields: dict[str, Any], name: str, default: list[Any] | None = None) -> list[Any]:
+    listed: Any = fields.get(name, default)
     if not isinstance(listed, list):
         raise TrustStateError(f"'{name}' is not a list")
     return cast("list[Any]", listed)
@@ -82,6 +88,10 @@ def _record(number: int, entry: Any) -> tuple[str, TrustRecord]:
             "streak": int(streak),
             "last_at": int() | float() as last_at,
         } if 0 <= streak <= approvals and rejections >= 0 and math.isfinite(last_at):
-            return pattern, TrustRecord(approvals, rejections, streak, float(last_at))
+            # What was written before these were kept counts whatever was answered until then.
+            facts = cast("dict[str, Any]", entry)
+            since, *refused_at = _times(number, [facts.get("since", last_at), *_list(facts, "refused_at", [])])
+            kept = tuple(refused_at[-MOST_REFUSED:])
+            return pattern, TrustRecord(approvals, rejections, streak, float(last_at), since, kept)
         case _:
             raise TrustStateError(f"patterns[{number}] lacks pattern, approvals, rejections, streak or last_at")

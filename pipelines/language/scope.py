@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, cast
 
+from msgspec import Struct
 from pydantic import JsonValue
 
 Segments = tuple[str | int, ...]
@@ -30,21 +30,20 @@ MISSING: Final = Missing()
 _NOTHING: Final[Mapping[str, JsonValue]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The values a template or condition may see.
 
     `files` holds text read beforehand for `file` prompt parts, by path as written. `now_s` (unix seconds) is what
     `now()` answers; without it `now()` is an error, since this floor has no clock.
     """
 
-    inputs: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    steps: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    global_vars: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    state: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    inputs: Mapping[str, JsonValue] = {}
+    steps: Mapping[str, JsonValue] = {}
+    global_vars: Mapping[str, JsonValue] = {}
+    state: Mapping[str, JsonValue] = {}
     loop: Mapping[str, JsonValue] | None = None
-    workflow: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    workflow: Mapping[str, JsonValue] = {}
+    files: Mapping[str, str] = {}
     now_s: float | None = None
 
     @property

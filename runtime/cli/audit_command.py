@@ -16,6 +16,7 @@ from actors.audit import (
     AuditPlace,
     Checked,
     Head,
+    NoAuditLogError,
     check_file,
     check_place,
     entries_of,
@@ -39,7 +40,10 @@ def show_entries(count: int, *, as_json: bool) -> int:
         with node_client() as client:
             facts: dict[str, Any] = client.get("/v1/audit", tail=count)
     except NodeUnreachableError:
-        entries = last_entries(_configured().directory, count)
+        place = _configured()
+        entries = last_entries(place.directory, count)
+        if not segments(place.directory):
+            say(f"{NoAuditLogError(place.directory, place.heads)}.")
         facts = {"entries": [dataclasses.asdict(entry) for entry in entries]}
     if as_json:
         print_json(facts)
@@ -55,10 +59,15 @@ def show_entries(count: int, *, as_json: bool) -> int:
 
 
 def verify_log(path: Path | None, head: str, *, as_json: bool) -> int:
-    """Exit code 0 when all holds, 1 with the first flaws when it does not."""
+    """Exit code 0 when all holds, 1 with the first flaws when it does not, 2 where there is no log."""
     place = _place(path)
     noted = _head(head)
-    checked = check_place(place, noted) if isinstance(place, AuditPlace) else check_file(place, noted)
+    try:
+        checked = check_place(place, noted) if isinstance(place, AuditPlace) else check_file(place, noted)
+    except NoAuditLogError as error:
+        raise UsageProblem(f"{error}.") from error
+    except OSError as error:
+        raise UsageProblem(f"{error.filename or path} cannot be read: {error.strerror or error}.") from error
     if as_json:
         print_json(_facts(checked))
     else:
@@ -73,6 +82,8 @@ def export_entries(since: str, until: str, form: str, path: Path | None) -> int:
     first, last = _time("--since", since), _time("--until", until)
     place = _place(path)
     files = segments(place.directory) if isinstance(place, AuditPlace) else [place]
+    if isinstance(place, AuditPlace) and not files:
+        raise UsageProblem(f"{NoAuditLogError(place.directory, place.heads)}.")
     chosen = (e for e in entries_of(files) if (first is None or e.at >= first) and (last is None or e.at < last))
     if form == "jsonl":
         for entry in chosen:

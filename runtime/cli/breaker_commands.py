@@ -24,6 +24,8 @@ def show(*, as_json: bool) -> int:
         print(f"{each['name']:<{width}}  {each['state'].replace('_', '-'):<13} {_more(each)}".rstrip())
     if not found:
         print("no circuit breaker was asked yet.")
+    if not state["saved"] and not state.get("problems"):
+        say("what has changed is being written.")
     problems: list[Any] = state.get("problems") or []
     for problem in problems:
         say(str(problem))
@@ -38,6 +40,11 @@ def set_by_hand(order: str, name: str, reason: str) -> int:
         each: dict[str, Any] = client.post(f"/v1/breakers/{order}", {"name": name, "reason": reason})
     until = "" if order == "reset" else f"; it stays so until `evopipe breaker reset {name} --reason ...`"
     print(f"{each['name']} is {each['state'].replace('_', '-')} ({reason}){until}")
+    if each.get("unsaved"):
+        say(
+            f"it is in force, but a restart forgets it: {each['unsaved']}. The node tries again every few seconds; "
+            "`evopipe breakers` says when that has gone well."
+        )
     kind, _, subject = name.partition(":")
     if order != "reset" and kind in ("provider", "performance"):
         with node_client() as client:

@@ -86,6 +86,11 @@ def show_report(since: str, said: Figures, *, as_json: bool) -> int:
         print_json({**found, "formulas": list(FORMULAS)})
         return exits.OK
     pipelines: list[dict[str, Any]] = found["pipelines"]
+    if found["whole_from"] is not None and found["since"] == found["whole_from"]:
+        say(
+            f"the figures are whole from {found['whole_from']} on and begin there: charges of earlier days are deleted "
+            "(retention.charges_days)."
+        )
     if not pipelines:
         print("no run has paid for a call yet.")
         return exits.OK

@@ -30,7 +30,8 @@ def start(*, foreground: bool) -> int:
 
     settings = load_settings()
     try:
-        prepare_places(settings)
+        if (mended := prepare_places(settings)) is not None:
+            say(f"{mended}.")
         started = start_detached(settings.log_file)
     except (DaemonError, StartFailed) as error:
         say(error.message)
@@ -46,13 +47,18 @@ def stop(*, now: bool) -> int:
     socket_path, _ = reachable_places()
     with node_client(socket_path=socket_path) as client:
         client.post("/v1/shutdown", {"now": now})
-    deadline = time.monotonic() + _drain_s() + DOWN_MARGIN_S
+    deadline = time.monotonic() + DOWN_MARGIN_S
+    drain_known = False
     # The lock, not the socket: the socket goes early, the lock with the process.
     lock = InstanceLock.for_socket(socket_path)
     while True:
         try:
             lock.acquire()
         except AlreadyRunningError as error:
+            if time.monotonic() > deadline and not drain_known:
+                # Most nodes have ended by now: only the others are worth reading all of the settings.
+                deadline += _drain_s()
+                drain_known = True
             if time.monotonic() > deadline:
                 say(f"the node (pid {error.pid}) has not ended yet; `evopipe down --now` hurries it.")
                 return exits.FAILED

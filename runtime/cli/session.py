@@ -28,14 +28,19 @@ def node_client(timeout_s: float = 60.0, *, socket_path: Path | None = None) -> 
 
 
 def reachable_places() -> tuple[Path, Path]:
-    """Socket and state directory for what must work beside a broken settings file: `kill`, `arm`, `down`."""
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        socket_path, state_dir = likely_places()
-        say(f"the settings cannot be used; trying the node on {socket_path}:\n{error}")
-        return socket_path, state_dir
-    return settings.socket_path, settings.state_dir
+    """Socket and state directory for what must work beside a broken settings file: `kill`, `arm`, `down`.
+
+    What the settings say of other things is not looked at. Where the file leaves the places in doubt, it is told.
+    """
+    socket_path, state_dir, certain = likely_places()
+    if not certain:
+        try:
+            settings = load_settings()
+        except SettingsError as error:
+            say(f"the settings cannot be used; trying the node on {socket_path}:\n{error}")
+        else:
+            return settings.socket_path, settings.state_dir
+    return socket_path, state_dir
 
 
 def told(error: Exception) -> int:

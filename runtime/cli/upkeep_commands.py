@@ -52,7 +52,7 @@ def make_backup(target: Path, *, force: bool, as_json: bool) -> int:
 def restore_backup(file: Path, *, force: bool, as_json: bool) -> int:
     """Puts a backup into the place of the state; refuses while a node runs."""
     from runtime.daemon import DaemonError, prepare_socket_place
-    from runtime.upkeep import DamagedBackupError, StateInTheWayError, restore
+    from runtime.upkeep import DamagedBackupError, StateInTheWayError, finish_restore, restore
 
     settings = load_settings()
     if not file.is_file():
@@ -60,7 +60,13 @@ def restore_backup(file: Path, *, force: bool, as_json: bool) -> int:
     try:
         heads = settings.audit.heads_file
         prepare_socket_place(settings)
-        done = restore(file, settings.state_dir, settings.socket_path, force=force, who=_who(), heads_file=heads)
+        cut_off = finish_restore(settings.state_dir)
+        if cut_off is not None:
+            say(f"{cut_off.told}.")
+        if cut_off is not None and cut_off.restored is not None and cut_off.is_of(file):
+            done = cut_off.restored
+        else:
+            done = restore(file, settings.state_dir, settings.socket_path, force=force, who=_who(), heads_file=heads)
     except DaemonError as refused:  # a node is at work there, most of all
         say(refused.message)
         return refused.exit_code
@@ -74,14 +80,14 @@ def restore_backup(file: Path, *, force: bool, as_json: bool) -> int:
         say(f"nothing was restored: {error}.")
         return exits.FAILED
     moved = None if done.moved_to is None else str(done.moved_to)
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(done.manifest.at))
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(done.at))
     if as_json:
         print_json({"state_dir": str(settings.state_dir), "files": done.files, "moved_to": moved})
     else:
         print(f"{settings.state_dir}: {done.files} files as of {when}.")
     if moved is not None:
         say(f"the former state is in {moved}; delete it when you do not need it.")
-    for each in done.manifest.left_out:
+    for each in done.left_out:
         say(f"{each} was not in this backup: restore it with pg_restore.")
     if done.unaudited is not None:
         say(f"the restore is not in the audit log: {done.unaudited}.")

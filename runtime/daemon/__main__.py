@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from runtime.daemon.process import run_daemon
+from runtime.daemon.heap import postpone_collections
 
 
 def main() -> int:
@@ -13,6 +13,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="evopipe-daemon")
     parser.add_argument("--ready-fd", type=int, default=None)
     arguments = parser.parse_args()
+    postpone_collections()
+    from runtime.daemon.process import run_daemon  # noqa: PLC0415 - not before that: it loads a part of the node
+
     return run_daemon(ready_fd=arguments.ready_fd)
 
 

@@ -9,17 +9,40 @@ from __future__ import annotations
 import asyncio
 import os
 
+from runtime.daemon.exits import EXIT_BAD_CONFIG, DaemonError
+
 VARIABLE = "EVOPIPE_LOOP"
-"""Set to `asyncio` it keeps uvloop away: to find out whether that is to blame for something."""
+"""Set to `asyncio` it keeps uvloop away, to find out whether that is to blame for something; set to `uvloop` no other
+is taken in its place. Empty: uvloop, where it is installed."""
+ASYNCIO, UVLOOP = "asyncio", "uvloop"
 
 
 def node_loop() -> asyncio.AbstractEventLoop:
-    """A new loop that is not running."""
-    if os.environ.get(VARIABLE, "").strip().lower() != "asyncio":
+    """A new loop that is not running. Raises `DaemonError`: see `wanted_loop`."""
+    wanted = wanted_loop()
+    if wanted != ASYNCIO:
         try:
             import uvloop  # noqa: PLC0415 - it is not there on every platform
         except ImportError:
-            pass
+            if wanted == UVLOOP:
+                raise DaemonError(
+                    f"{VARIABLE}=uvloop, but uvloop is not installed here; install it, or leave {VARIABLE} empty.",
+                    EXIT_BAD_CONFIG,
+                ) from None
         else:
             return uvloop.new_event_loop()
     return asyncio.new_event_loop()
+
+
+def wanted_loop() -> str:
+    """Which loop the environment asks for, empty: whichever is there. Raises `DaemonError` for one that there is not,
+    so that nobody takes the one for the other."""
+    given = os.environ.get(VARIABLE, "")
+    wanted = given.strip().lower()
+    if wanted not in ("", ASYNCIO, UVLOOP):
+        raise DaemonError(
+            f"{VARIABLE}={given[:60]!r} names no event loop; it may be `asyncio`, `uvloop`, or empty (uvloop where it "
+            "is installed).",
+            EXIT_BAD_CONFIG,
+        )
+    return wanted

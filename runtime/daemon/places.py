@@ -7,22 +7,30 @@ import grp
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime.daemon.exits import EXIT_BAD_CONFIG, EXIT_STATE_UNUSABLE, DaemonError
-from runtime.settings import Settings, make_private
+from runtime.settings import make_private
+
+if TYPE_CHECKING:
+    from runtime.settings import Settings  # loads the models, which `evopipe kill` does not need
 
 LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on BSD and macOS, 108 on Linux, one for the end
 PROBE_BYTES = 65_536
 
 
-def prepare_places(settings: Settings) -> None:
-    """Makes the directories of the node and checks that they can be used; raises `DaemonError` with the fix."""
+def prepare_places(settings: Settings) -> str | None:
+    """Makes the directories of the node and checks that they can be used; raises `DaemonError` with the fix.
+
+    Says in a sentence what it has mended: a restore that was cut off. None: nothing was to mend.
+    """
     if len(os.fsencode(settings.socket_path)) > LONGEST_SOCKET_PATH:
         raise DaemonError(
             f"the socket path {settings.socket_path} is longer than {LONGEST_SOCKET_PATH} bytes, which Unix sockets "
             "do not allow; set socket_path (EVOPIPE_SOCKET_PATH) to a shorter one.",
             EXIT_BAD_CONFIG,
         )
+    mended = _finish_restore(settings.state_dir)
     _private("state directory", settings.state_dir, "EVOPIPE_STATE_DIR")
     prepare_socket_place(settings)
     _probe(settings.state_dir)
@@ -33,6 +41,22 @@ def prepare_places(settings: Settings) -> None:
             f"the workspace {settings.workspace} cannot be made: {error.strerror}; set EVOPIPE_WORKSPACE.",
             EXIT_STATE_UNUSABLE,
         ) from error
+    return mended
+
+
+def restore_note(state_dir: Path) -> Path:
+    """Where a restore of that state writes down what it is about to do; it is there until that is done."""
+    return state_dir.with_name(f".{state_dir.name}.restore.json")
+
+
+def _finish_restore(state_dir: Path) -> str | None:
+    """Before the state directory is made anew in the place of one that a restore has just moved aside."""
+    if not restore_note(state_dir).exists():
+        return None
+    from runtime.upkeep import finish_restore  # noqa: PLC0415 - it imports this folder; seldom needed
+
+    mended = finish_restore(state_dir)
+    return None if mended is None else mended.told
 
 
 def prepare_socket_place(settings: Settings) -> None:

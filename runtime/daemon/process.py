@@ -18,7 +18,7 @@ from runtime.daemon.heap import settle_heap
 from runtime.daemon.keeper import GuardKeeper
 from runtime.daemon.lock import InstanceLock
 from runtime.daemon.logs import configure_logging
-from runtime.daemon.loop import node_loop
+from runtime.daemon.loop import node_loop, wanted_loop
 from runtime.daemon.notify import Notifier
 from runtime.daemon.places import prepare_places
 from runtime.daemon.signals import arm_last_resort, handled_signals
@@ -73,11 +73,14 @@ def run_daemon(*, ready_fd: int | None = None, factory: Callable[[Settings], Nod
     """
     try:
         settings = _settings()
-        prepare_places(settings)
+        wanted_loop()  # before anything is made or locked
+        mended = prepare_places(settings)
         raise_open_files()
         forbid_core_files()
         with InstanceLock.for_socket(settings.socket_path), _state_lock(settings):
             _configure_log(settings, detached=ready_fd is not None)
+            if mended is not None:
+                _logger().warning("restore_mended", what=mended)
             with (
                 GuardKeeper(settings.state_dir, settings.log_file) as keeper,
                 asyncio.Runner(loop_factory=node_loop) as runner,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pipelines.execution import person_of
 from runtime.gateway.roles import Role
 from runtime.settings import AccessSettings
 
@@ -21,17 +22,23 @@ class AccessError(Exception):
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Whoever sent a request. `role` None: to be shown by a token. `name` goes into the audit log;
-    `account` is the name without the address."""
+    `account` is the name without the address; `belongs_to` says whose token it is."""
 
     name: str
     role: Role | None
     sees_content: bool = False
     account: str = ""
+    belongs_to: str = ""
 
     @property
     def tenant(self) -> str:
         """Whose budgets pay: the same from wherever they come."""
         return self.account or self.name
+
+    @property
+    def person(self) -> str:
+        """Who counts as one of two persons, with whichever token or as a user."""
+        return self.belongs_to or person_of(self.tenant)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from actors.approvals import AnswerApproval, ApprovalState, GetApproval, ListApprovals
 from actors.audit import decisions
-from pipelines.execution import Reply, person_of
+from pipelines.execution import Reply
 from runtime.gateway.content import WITHHELD
 from runtime.gateway.endpoint import Desk, whole_number
 from runtime.gateway.foresight import foreseen
@@ -59,7 +59,7 @@ class ApprovalEndpoints:
         # The entry first: nothing is approved unseen. Whether it came to count stands in the second one.
         await self._desk.note(decisions.approval_answering, request, approval_id, facts)
         # A name that somebody gives themselves makes no second person of them.
-        by, person = who_says(request, body.who), person_of(peer_of(request).tenant)
+        by, person = who_says(request, body.who), peer_of(request).person
         state: ApprovalState = await self._desk.call("approvals", AnswerApproval(approval_id, reply, by, person))
         counted = {"decided": state.decision is not None, "said_yes": _said_yes(state), "needed": state.needed}
         self._desk.record(decisions.approval_answered, request, approval_id, {**facts, **counted})

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from runtime.gateway.exchange import whole_body
 from runtime.gateway.misfits import misfits
 from runtime.gateway.problems import ApiError
 from runtime.gateway.strict_json import BadJsonError, read_json
@@ -56,20 +57,28 @@ def _checked(raw: bytes, model: type[M]) -> M:
 
 
 async def _read(request: Request, limit_bytes: int, timeout_s: float) -> bytes:
-    setting = " (limits.request_bytes)" if limit_bytes >= LARGE_BODY_BYTES else ""
-    too_large = ApiError(413, "too_large", f"the request is larger than {limit_bytes} bytes{setting}.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_bytes:
-        raise too_large
+        raise _too_large(limit_bytes)
+    whole = whole_body(request.scope)
+    if whole is not None:
+        if len(whole) > limit_bytes:
+            raise _too_large(limit_bytes)
+        return whole
     received = bytearray()
     try:
         async with asyncio.timeout(timeout_s):
             async for chunk in request.stream():
                 received += chunk
                 if len(received) > limit_bytes:
-                    raise too_large
+                    raise _too_large(limit_bytes)
     except TimeoutError as error:
         raise ApiError(408, "too_slow", f"the body did not arrive within {timeout_s:g} s.") from error
     except ClientDisconnect as error:
         raise ApiError(400, "disconnected", "the client went away before its request was complete.") from error
     return bytes(received)
+
+
+def _too_large(limit_bytes: int) -> ApiError:
+    setting = " (limits.request_bytes)" if limit_bytes >= LARGE_BODY_BYTES else ""
+    return ApiError(413, "too_large", f"the request is larger than {limit_bytes} bytes{setting}.")

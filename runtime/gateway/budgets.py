@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.treasury import BudgetState, BudgetView, CostReport, RunCost, RunCosts, SetLimit
+from actors.treasury import BudgetState, BudgetView, CostReport, RunCost, RunCosts, SetLimit, WholeFrom
 from pipelines.guardrails.break_even import BreakEven, Judgement, PipelineCost, break_even
 from pipelines.guardrails.budget import Bound
 from runtime.gateway.endpoint import Desk, whole_number
@@ -66,11 +66,14 @@ class BudgetEndpoints:
             said = Judgement(saved, hourly, review, hours)
         elif any(each is not None for each in given.values()):
             raise ApiError(400, "bad_query", "break-even needs both saved_minutes and hourly_usd.")
+        # What retention has deleted would make the figures of earlier days too small.
+        whole: str = await self._desk.call("treasury", WholeFrom())
+        since = max(since, whole)
         costs: tuple[PipelineCost, ...] = await self._desk.call("treasury", CostReport(since))
         pipelines = [
             {**_cost(each), "break_even": None if said is None else _even(break_even(each, said))} for each in costs
         ]
-        return WireResponse({"since": since or None, "pipelines": pipelines})
+        return WireResponse({"since": since or None, "whole_from": whole or None, "pipelines": pipelines})
 
 
 def _is_day(text: str) -> bool:

@@ -1,8 +1,8 @@
-"""The HTTP protocol of the socket: uvicorn's h11 protocol, held to what one client may take of the node.
+"""The HTTP protocol of the socket, held to what one client may take of the node.
 
-Beyond uvicorn's own limits: who may speak, how many at once, how large a request's head may be, how long a head (the
-first of a connection or a later one) may take, and an answer for a client that has closed its sending side only.
-Whatever is refused here is answered in the same JSON form as everywhere else.
+Beyond what `RequestReader` bounds: who may speak, how many at once, how long a head (the first of a connection or a
+later one) may take, and an answer for a client that has closed its sending side only. Whatever is refused here is
+answered in the same JSON form as everywhere else.
 
 A client that does not read its answer is left alone while there is room: it may be a person who scrolls. When there is
 none, the one that has not read for longest gives its place to the next.
@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
 from runtime.gateway.access import Peer
+from runtime.gateway.heads import Refusal
 from runtime.gateway.peer import still_reads
+from runtime.gateway.requests import RequestReader
 from runtime.gateway.roles import Role
 
 REFUSED_LINGER_S = 5.0
@@ -49,35 +47,6 @@ class ConnectionLimits:
         return self.connections - self.connections // OWNERS_SHARE
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a connection gets no service, whatever it asks."""
-
-    status: int
-    code: str
-    message: str
-
-
-class HeadBoundConnection(h11.Connection):
-    """h11 bounds a head only while it is incomplete: one that arrives in a single read could be any size."""
-
-    def __init__(self, head_bytes: int) -> None:
-        super().__init__(h11.SERVER, head_bytes)
-        self._head_bytes = head_bytes
-
-    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """As in h11; raises `RemoteProtocolError` with status hint 431 for a head past the limit, 505 for HTTP/2."""
-        event = super().next_event()
-        if isinstance(event, h11.Request):
-            if event.http_version not in (b"1.1", b"1.0"):
-                # The preface of an HTTP/2 connection, too, has the form of a request.
-                raise h11.RemoteProtocolError("another version of HTTP", error_status_hint=505)
-            size = len(event.target) + sum(len(name) + len(value) for name, value in event.headers)
-            if size > self._head_bytes:
-                raise h11.RemoteProtocolError("the request's head is too large", error_status_hint=431)
-        return event
-
-
 def guarded_protocol(limits: ConnectionLimits, peer_at: PeerAt) -> type[asyncio.Protocol]:
     """The protocol class for uvicorn's `http=`. `peer_at` tells who is at the other end; None: nobody who may speak."""
     unread: dict[GuardedProtocol, float] = {}  # since when, those that have waited for longest first
@@ -92,15 +61,15 @@ def guarded_protocol(limits: ConnectionLimits, peer_at: PeerAt) -> type[asyncio.
             return True
         return False
 
-    class GuardedProtocol(H11Protocol):
+    class GuardedProtocol(RequestReader):
         """One connection."""
 
+        head_bytes = limits.head_bytes
         refusal: Refusal | None = None
         silence: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self.conn = HeadBoundConnection(limits.head_bytes)
             peer = peer_at(transport)
             self.client = (peer.name if peer is not None else "stranger", 0)
             self.app_state = {**self.app_state, "peer": peer}
@@ -117,16 +86,16 @@ def guarded_protocol(limits: ConnectionLimits, peer_at: PeerAt) -> type[asyncio.
             if self.scheme == "http":
                 transport.set_write_buffer_limits(high=0)  # so that all that a client leaves unread is noticed
             if self.refusal is not None and len(self.connections) > limits.connections + MOST_LINGERING:
-                self.answer_raw(self.refusal.status, self.refusal.code, self.refusal.message)
+                self.tell(self.refusal)
                 return
             self.watch_head()
 
         def data_received(self, data: bytes) -> None:
             if self.refusal is not None:
                 # Answered only now: an answer to an unread request is lost when the socket closes over it.
-                self.answer_raw(self.refusal.status, self.refusal.code, self.refusal.message)
+                self.tell(self.refusal)
                 return
-            super().data_received(data)
+            self.take(data)
             self.watch_head()
 
         def eof_received(self) -> bool | None:  # type: ignore[override]
@@ -134,12 +103,7 @@ def guarded_protocol(limits: ConnectionLimits, peer_at: PeerAt) -> type[asyncio.
                 return None  # TLS knows no half-closed connection
             if self.refusal is not None or not still_reads(self.transport.get_extra_info("socket")):
                 return None
-            if self.answering() and not self.state.more_body:
-                self.state.keep_alive = False  # there cannot be another request
-                return True
-            if self.answering() or self.conn.trailing_data[0]:
-                self.answer_raw(400, "incomplete", "the connection ended before the request was complete.")
-            return None
+            return self.end()
 
         def pause_writing(self) -> None:
             unread.setdefault(self, self.loop.time())
@@ -153,15 +117,6 @@ def guarded_protocol(limits: ConnectionLimits, peer_at: PeerAt) -> type[asyncio.
             unread.pop(self, None)
             self.stop_watching()
             super().connection_lost(exc)
-
-        @property
-        def state(self) -> Any:
-            """uvicorn's request at work; None until a first head has been read."""
-            return self.cycle
-
-        def answering(self) -> bool:
-            """Whether a request has come whose answer is not complete."""
-            return self.state is not None and not self.state.response_complete
 
         def watch_head(self) -> None:
             """Limits the wait for a whole head. Bytes that trickle in do not prolong it."""
@@ -180,27 +135,15 @@ def guarded_protocol(limits: ConnectionLimits, peer_at: PeerAt) -> type[asyncio.
         def end_silence(self) -> None:
             """No whole request head came in time."""
             if not self.transport.is_closing():
-                self.answer_raw(408, "too_slow", f"no request arrived within {limits.silence_s:g} s.")
+                self.tell(Refusal(408, "too_slow", f"no request arrived within {limits.silence_s:g} s."))
 
-        def send_400_response(self, msg: str) -> None:
-            error = sys.exc_info()[1]
-            status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
-            if self.answering() and self.state.response_started:
-                self.transport.close()  # an answer is on its way; a second one would corrupt it
-                return
-            if status == 431:
-                self.answer_raw(431, "head_too_large", f"the request's head is larger than {limits.head_bytes} bytes.")
-                return
-            # What follows the colon is the client's own bytes as Python writes them.
-            detail = f" ({str(error).split(': ', 1)[0]})" if isinstance(error, h11.RemoteProtocolError) else ""
-            self.answer_raw(status, "bad_http", f"this is not a valid HTTP/1.1 request{detail}.")
-
-        def answer_raw(self, status: int, code: str, message: str) -> None:
-            """Writes a whole answer past the state machine and closes."""
-            body = json.dumps({"error": {"code": code, "message": message, "details": []}}).encode() + b"\n"
-            retry = "retry-after: 1\r\n" if status == 503 else ""
+        def tell(self, refusal: Refusal) -> None:
+            """Writes a whole answer past the exchanges and closes."""
+            told: dict[str, object] = {"code": refusal.code, "message": refusal.message, "details": []}
+            body = json.dumps({"error": told}).encode() + b"\n"
+            retry = "retry-after: 1\r\n" if refusal.status == 503 else ""
             head = (
-                f"HTTP/1.1 {status} {code}\r\ncontent-type: application/json\r\n{retry}"
+                f"HTTP/1.1 {refusal.status} {refusal.code}\r\ncontent-type: application/json\r\n{retry}"
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode("ascii") + body)

@@ -89,7 +89,9 @@ def answering(
         try:
             if admit is not None:
                 admit(request)
-            async with asyncio.timeout(deadline_s() if deadline_s is not None else None):
+            if deadline_s is None:
+                return await endpoint(request)
+            async with asyncio.timeout(deadline_s()):
                 return await endpoint(request)
         except Exception as error:  # noqa: BLE001 - the border: whatever it is, the client gets an answer, the log the trace
             return as_api_error(error).response()

@@ -68,9 +68,9 @@ class Guard:
     def _peer(self, request: Request) -> Peer:
         peer: Peer = request.state.peer
         if peer.role is None and self._tokens is not None:
-            identified = self._tokens.identify(request.headers.get("authorization", ""), peer.name)
-            known = self._access.peer(peer_name(identified, peer.name), identified[1])
-            return replace(known, account=identified[0])
+            holder = self._tokens.identify(request.headers.get("authorization", ""), peer.name)
+            known = self._access.peer(peer_name(holder, peer.name), holder.role)
+            return replace(known, account=holder.account, belongs_to=holder.person)
         return peer
 
     def _note(self, peer: Peer, method: str, path: str, need: Role) -> None:

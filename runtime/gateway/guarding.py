@@ -10,14 +10,13 @@ import pwd
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
 
 from pydantic import JsonValue
 from starlette.requests import Request
 
 from actors.breakers import BreakerFacts, BreakersNow, BreakerStates
 from actors.kernel import ActorDeadError, CallTimeout
-from actors.providers import PROVIDERS, PriceList
+from actors.providers import PROVIDERS
 from actors.steps import PROVIDER_FAMILIES, provider_of
 from actors.treasury import BudgetLeft, Left
 from pipelines.guardrails.breaker import BreakerState
@@ -32,8 +31,8 @@ from runtime.gateway.guard import peer_of
 from runtime.gateway.problems import ApiError
 from runtime.gateway.roles import Role
 from runtime.gateway.wire import to_wire
-from runtime.known_models import PriceBook
-from runtime.settings import Settings, shipped_text
+from runtime.known_models import PriceBook, shipped_prices
+from runtime.settings import Settings
 
 _DESK_S = 2.0
 
@@ -72,12 +71,11 @@ class Doorman:
             raise _refused(422, found)
 
     def _asked(self, pipeline: Pipeline) -> dict[str, str]:
-        routes = routes_of(self._desk.view.settings)
-        return {
-            step.name: provider_of(step, PROVIDER_FAMILIES[step.type], routes)
-            for step in every_step(pipeline.all_steps)
-            if step.type in PROVIDER_FAMILIES
-        }
+        asking = [step for step in every_step(pipeline.all_steps) if step.type in PROVIDER_FAMILIES]
+        if not asking:
+            return {}
+        routes = routes_of(self._desk.view.settings)  # looks at the environment's keys
+        return {step.name: provider_of(step, PROVIDER_FAMILIES[step.type], routes) for step in asking}
 
     async def _unusable(self, asked: frozenset[str]) -> dict[str, str]:
         """Which of these providers have no key, or a breaker that lets nothing through. Breakers that cannot be asked
@@ -153,9 +151,8 @@ def today_of(desk: Desk) -> date:
     return datetime.fromtimestamp(desk.view.kernel.clock.wall(), UTC).date()
 
 
-@cache
 def _book() -> PriceBook:
-    return PriceBook(PriceList.from_yaml(shipped_text("models.yaml")))
+    return PriceBook(shipped_prices())
 
 
 def _is_shut(breaker: BreakerFacts) -> bool:

@@ -55,7 +55,7 @@ class EventHistory:
     def on_event(self, event: object) -> None:
         """Takes a `RunEvent`; any other event is not ours."""
         if isinstance(event, RunEvent):
-            self._keep(event.run_id, [event])
+            self._keep(event.run_id, (event,))
 
     def add_older(self, run_id: str, events: Iterable[RunEvent]) -> None:
         """Puts what another keeper remembers before what is known here; what is known already is left out."""
@@ -108,13 +108,14 @@ class EventHistory:
         track = self._tracks.get(run_id)
         if track is None:
             track = self._tracks[run_id] = Track()
+        kept = track.events
         for event in events:
-            if event.seq > track.last_seq:
-                before = len(track.events)
-                track.events.append(event)
-                self._total += len(track.events) - before
+            if not kept or event.seq > kept[-1].seq:
+                self._total += len(kept) < EVENTS_PER_RUN
+                kept.append(event)
         self._tracks.move_to_end(run_id)
-        _wake(track)
+        if track.waiting:
+            _wake(track)
         while self._total > self._limit and len(self._tracks) > 1:
             _, oldest = self._tracks.popitem(last=False)
             self._total -= len(oldest.events)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from actors.audit import decisions
 from actors.journal import LoadRun, RunRecord, Vacuum, Vacuumed
 from actors.runs import ReopenFailedRun, RunRequest, SubmitRun, TakenOver, load_known, meta_of, request_of
-from pipelines.execution import ReplayRefusedError, Takeover, answered_steps, no_longer_held, person_of, take_over
+from pipelines.execution import ReplayRefusedError, Takeover, answered_steps, no_longer_held, take_over
 from pipelines.guardrails import Subject
 from pipelines.language import InvalidPipelineError, Pipeline
 from runtime.gateway.definitions import check_inputs, definition_of
@@ -85,7 +85,7 @@ class RerunEndpoints:
             asked=asked,
             references=references,
             tenant=tenant,
-            submitters=(person_of(tenant),),
+            submitters=(peer_of(request).person,),
             taken_over=TakenOver(
                 record.run_id,
                 plan.records,
@@ -132,7 +132,7 @@ class RerunEndpoints:
             idempotency_key=record.idempotency_key,
             provider_routes=dict(meta.get("provider_routes") or {}),
             tenant=tenant,
-            submitters=tuple(dict.fromkeys((*(meta.get("submitters") or ()), person_of(peer_of(request).tenant)))),
+            submitters=tuple(dict.fromkeys((*(meta.get("submitters") or ()), peer_of(request).person))),
         )
         now = self._desk.view.kernel.clock.wall()
         changed = pipeline.content_hash != record.definition_hash

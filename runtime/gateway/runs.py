@@ -15,13 +15,13 @@ from actors.journal import FindRun
 from actors.killswitch import BoardState, SwitchState
 from actors.providers import PROVIDERS
 from actors.runs import AwaitRun, CancelRun, GetRun, ListRuns, RunRequest, SubmitRun, load_known
-from pipelines.execution import person_of
 from pipelines.guardrails.kill_switch import Subject, blocked, label
 from pipelines.language import InvalidPipelineError, Pipeline
 from pipelines.linking import has_references
 from runtime.gateway.content import shown
 from runtime.gateway.definitions import check_inputs, definition_of, diagnostics, link_definition
 from runtime.gateway.endpoint import Desk, whole_number
+from runtime.gateway.exchange import until_left
 from runtime.gateway.guard import peer_of
 from runtime.gateway.guarding import Doorman, tenant_of
 from runtime.gateway.large_values import outcome_answer
@@ -77,7 +77,7 @@ class RunEndpoints:
             asked=definition.asked,
             references=definition.references,
             tenant=tenant,
-            submitters=(person_of(peer_of(request).tenant),),
+            submitters=(peer_of(request).person,),
         )
         run_id = await self._desk.call("runs", SubmitRun(run))
         self._desk.record(
@@ -135,10 +135,11 @@ class RunEndpoints:
 
     async def _outcome(self, request: Request, run_id: str, timeout_s: float) -> Response:
         try:
-            async with asyncio.timeout(timeout_s):
-                outcome = await self._desk.call(
-                    "runs", AwaitRun(run_id, timeout_s=timeout_s), timeout_s=timeout_s + WAIT_MARGIN_S
-                )
+            async with asyncio.timeout(timeout_s) as wait:
+                with until_left(request.scope, wait):
+                    outcome = await self._desk.call(
+                        "runs", AwaitRun(run_id, timeout_s=timeout_s), timeout_s=timeout_s + WAIT_MARGIN_S
+                    )
         except TimeoutError:  # RunStillRunningError is one, too
             return WireResponse({"run_id": run_id, "status": "running"}, status_code=202)
         if not peer_of(request).sees_content:

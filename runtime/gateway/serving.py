@@ -15,6 +15,7 @@ from runtime.embedded_server import EmbeddedServer
 from runtime.gateway.access import Access
 from runtime.gateway.app import build_app
 from runtime.gateway.connection import ConnectionLimits, PeerAt, guarded_protocol
+from runtime.gateway.direct import direct
 from runtime.gateway.guard import Guard
 from runtime.gateway.handshakes import Handshakes
 from runtime.gateway.history import EventHistory
@@ -68,7 +69,7 @@ class Serving:
             tokens=tokens,
         )
         config = uvicorn.Config(
-            build_app(self._view, self._history, self._closing, guard),
+            direct(build_app(self._view, self._history, self._closing, guard)),
             http=guarded_protocol(ConnectionLimits(limits.request_timeout_s, room, LARGEST_HEAD_BYTES), peer_at),
             ws="none",
             lifespan="off",

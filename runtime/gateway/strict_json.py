@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, NoReturn, cast
+from codecs import BOM_UTF8
+from typing import Any, Final, NoReturn, cast
 
 DEEPEST = 60  # as deep as a pipeline may be; answers are cut off below 100
 # What 4 MB of data come to. A body of brackets has five times as many, and takes a second that nobody else gets.
@@ -26,10 +27,10 @@ def read_json(raw: bytes) -> Any:
     """The value in `raw`. Raises `BadJsonError`. Blocks for as long as the bytes are many."""
     if _values(raw) > MOST_VALUES and _values(_TEXT.sub(b"", raw)) > MOST_VALUES:
         raise BadJsonError(f"the body holds more than {MOST_VALUES} values; send that much data as text or as a file")
+    if raw.startswith(BOM_UTF8):
+        raise BadJsonError("the body begins with a byte order mark, which is not JSON; leave it out")
     try:
-        value = json.loads(
-            raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_each_once
-        )
+        value = _DECODER.decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise BadJsonError(f"the body is not UTF-8 (byte {error.start}); send JSON as UTF-8") from error
     except json.JSONDecodeError as error:
@@ -65,6 +66,10 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
         raise BadJsonError(f"the key {twice[:80]!r} is there twice in one object")
     return found
+
+
+# Made once: json.loads makes one for each text.
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_each_once)
 
 
 def _check_depth(value: object) -> None:

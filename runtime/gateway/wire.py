@@ -8,15 +8,18 @@ import math
 from collections.abc import Mapping, Set
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, Final, cast
 
+from msgspec import Struct
 from pydantic import BaseModel
 from starlette.responses import Response
 
 DEEPEST = 100
-_AS_IT_IS: Final = frozenset({bool, int, str})
+_AS_IT_IS: Final = frozenset({bool, int, str, type(None)})
 _SEQUENCES: Final = frozenset({list, tuple})
+_OTHER_FORMS: Final = (bool, int, str, float, Enum, Decimal, PurePath, BaseModel, Mapping, Set, list, tuple)
 _JSON: Final = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
@@ -27,13 +30,22 @@ def to_wire(value: object, _depth: int = 0) -> Any:
     below = _depth + 1
     # Nearly all that there is; the patterns below ask abstract classes and take ten times as long.
     kind = type(value)
-    if value is None or kind in _AS_IT_IS:
+    if kind in _AS_IT_IS:
         return value
     if kind is dict:
         items = cast("dict[object, object]", value).items()
-        return {key if type(key) is str else str(key): to_wire(item, below) for key, item in items}
+        return {
+            key if type(key) is str else str(key): item if type(item) in _AS_IT_IS else to_wire(item, below)
+            for key, item in items
+        }
     if kind in _SEQUENCES:
         return [to_wire(item, below) for item in cast("list[object] | tuple[object, ...]", value)]
+    if kind is float:
+        number = cast("float", value)
+        return number if math.isfinite(number) else str(number)
+    names = _field_names(kind)
+    if names is not None:
+        return {name: to_wire(getattr(value, name), below) for name in names}
     match value:
         case None | bool() | int() | str():
             return value.value if isinstance(value, Enum) else value
@@ -52,14 +64,18 @@ def to_wire(value: object, _depth: int = 0) -> Any:
             return sorted((to_wire(item, below) for item in cast("Set[object]", value)), key=str)
         case list() | tuple():
             return [to_wire(item, below) for item in cast("list[object] | tuple[object, ...]", value)]
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {
-                field.name: to_wire(getattr(value, field.name), below)
-                for field in dataclasses.fields(value)
-                if not field.name.startswith("_")
-            }
         case _:
             return str(value)
+
+
+@lru_cache(maxsize=1_000)
+def _field_names(kind: type[Any]) -> tuple[str, ...] | None:
+    """What is shown of a dataclass or a `Struct`; None for what has another form, or is neither."""
+    if issubclass(kind, Struct):
+        return tuple(name for name in kind.__struct_fields__ if not name.startswith("_"))
+    if not dataclasses.is_dataclass(kind) or issubclass(kind, _OTHER_FORMS):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind) if not field.name.startswith("_"))
 
 
 def encode(value: object) -> str:

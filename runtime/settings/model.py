@@ -137,12 +137,13 @@ class JournalSettings(Section):
 
 
 class RetentionSettings(Section):
-    """For how many days after its end a run is kept, and its content (prompts, answers), and after its last turn a
-    conversation; null: for ever."""
+    """For how many days after its end a run is kept, and its content (prompts, answers), after its last turn a
+    conversation, and what its calls have cost; null: for ever."""
 
     runs_days: float | None = Field(gt=0, le=36_500)
     content_days: float | None = Field(gt=0, le=36_500)
     sessions_days: float | None = Field(gt=0, le=36_500)
+    charges_days: float | None = Field(gt=0, le=36_500)
 
 
 class AuditSettings(Section):

@@ -9,8 +9,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from runtime.settings.errors import Problem
+from runtime.settings.layers import KeyPath, Place
 from runtime.settings.model import Settings
-from runtime.settings.yaml_places import KeyPath, Place
 
 SourceOf = Callable[[KeyPath], tuple[str, Place | None]]
 

@@ -13,9 +13,11 @@ from actors.audit import AuditPlace
 from actors.journal import Finding, RunRecord, check_file
 from actors.library import DIRECTORY
 from actors.runs import RunRequest, request_of
+from runtime.daemon import restore_note
 from runtime.upkeep import meanings
 from runtime.upkeep.contents import content_of, is_database
 from runtime.upkeep.meanings import RESTORE
+from runtime.upkeep.restore import left_over
 
 JOURNAL: Final = "journal.sqlite3"
 _MOST_JSON: Final = 64 << 20
@@ -26,6 +28,7 @@ def check_state(
 ) -> Iterator[Finding]:
     """Everything that is wrong in `state_dir`. `journal_elsewhere`: its journal is in another database; `heads_file`:
     where the audit log's heads are noted, if not there; `workspace`: where runs leave files of their own."""
+    yield from _cut_off(state_dir)
     if not state_dir.is_dir():
         yield Finding(
             "error", str(state_dir), "there is no such state directory", "set EVOPIPE_STATE_DIR, or start a node"
@@ -64,6 +67,17 @@ def check_state(
         except OSError as error:
             yield _unreadable(path, error)
     yield from _each_part(state_dir, heads_file)
+
+
+def _cut_off(state_dir: Path) -> Iterator[Finding]:
+    """What a restore has left that did not come to its end."""
+    note = restore_note(state_dir)
+    if note.exists():
+        fix = "`evopipe up` or the same `evopipe restore` finishes it, or says what to do"
+        yield Finding("error", str(note), f"a restore of {state_dir} was cut off, or is under way", fix)
+    elif state_dir.parent.is_dir():
+        for path in left_over(state_dir):
+            yield Finding("warning", str(path), "a restore was cut off while it unpacked", "delete it")
 
 
 def _each_part(state_dir: Path, heads_file: Path | None) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ class _InPlace:
 @contextmanager
 def without_threads() -> Generator[None]:
     """Blocking actors that start within the block do their work on the loop."""
-    with patch("actors.kernel.blocking._Hands", _InPlace):
+    with patch("actors.kernel.own_thread._Hands", _InPlace):
         yield
 
 

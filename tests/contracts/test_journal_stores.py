@@ -181,6 +181,15 @@ def test_unfinished_runs_come_with_their_steps(store: JournalStore) -> None:
     assert run.steps["a"].result == {"text": "done"}
 
 
+def test_unfinished_runs_are_the_same_read_together_as_one_by_one(store: JournalStore) -> None:
+    store.commit([opening("r1"), opening("r2"), opening("r3"), step("b", 1, run_id="r2")], at=1.0)
+    store.commit([step("z", [2], run_id="r1"), step("a", "x", run_id="r2"), step("a", None, run_id="r1")], at=2.0)
+    store.commit([step("a", 3, run_id="r3"), CloseRun("r3", "succeeded", None), opening("r0")], at=3.0)
+    found = store.unfinished()
+    assert found == tuple(store.load(run_id) for run_id in ("r1", "r2", "r0"))
+    assert [list(run.steps) for run in found] == [["z", "a"], ["b", "a"], []], "in the order of their recording"
+
+
 def test_recent_runs_are_listed_newest_first(store: JournalStore) -> None:
     store.commit([opening(f"r{n}") for n in range(5)], at=1.0)
     store.commit([step("a", 1, run_id="r4"), CloseRun("r4", "succeeded", None)], at=2.0)

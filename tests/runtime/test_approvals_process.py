@@ -182,7 +182,7 @@ steps:
     not_by_submitter: true
   - {name: done, type: test_echo, value: "{{ steps.ask.also_by }}"}
 """
-TOKENS = {"ann": "a" * 40, "bob": "b" * 40, "vic": "v" * 40}
+TOKENS = {"ann": "a" * 40, "bob": "b" * 40, "vic": "v" * 40, "phone person=ann": "p" * 40}
 
 
 @contextlib.contextmanager
@@ -232,6 +232,9 @@ def test_the_yes_of_two_persons_is_needed_and_the_first_outlives_kill_9() -> Non
             again = ann.post(path, json={"approve": True, "who": "somebody else"})
             assert (again.status_code, again.json()["error"]["code"]) == (409, "said_before")
             assert "ann has said yes to it already" in again.json()["error"]["message"]
+        with person(evopipe, "phone person=ann") as phone:
+            other = phone.post(path, json={"approve": True})
+            assert (other.status_code, other.json()["error"]["code"]) == (409, "said_before")
         with person(evopipe, "bob") as bob:
             final = bob.post(path, json={"approve": True}).json()
             assert (final["status"], final["answer"]["others"][0]["person"]) == ("answered", "ann")
@@ -239,7 +242,7 @@ def test_the_yes_of_two_persons_is_needed_and_the_first_outlives_kill_9() -> Non
         assert (ended["status"], "tcp:ann" in str(ended["results"]["done"])) == ("succeeded", True)
         me = getpass.getuser()
         asked = [each["who"].partition(" ")[0] for each in audited(evopipe, "approval.answering")]
-        assert asked == [me, "tcp:ann", "tcp:ann", "tcp:bob"]  # each before it counted, or was refused
+        assert asked == [me, "tcp:ann", "tcp:ann", "tcp:phone", "tcp:bob"]  # each before it counted, or was refused
         assert audited(evopipe, "approval.answered")[-1]["detail"] == {
             "approved": True,
             "choice": None,
@@ -266,6 +269,7 @@ def test_trust_that_the_owner_set_answers_after_kill_9_and_says_so_everywhere(ev
     assert "from 0.8 to 0.999" in evopipe("trust", "set", "plain", "--threshold", "0.5", "--reason", "x").stderr
     told = evopipe("trust", "set", "plain", "--threshold", "0.8", "--reason", "always the same")
     assert (told.returncode, "which takes 11 approvals" in told.stdout) == (exits.OK, True), told.stderr
+    audited(evopipe, "trust.set")  # that it was done is written after the answer, that it is wanted before
     evopipe.end()
     assert evopipe("up").returncode == exits.OK
     assert "11 approved, 0 rejected, 11 in a row; score 0.802, threshold 0.8, approved without asking" in (

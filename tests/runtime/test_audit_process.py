@@ -123,6 +123,26 @@ def test_verify_names_file_and_line_and_the_node_says_it_too(evopipe: Command) -
     assert evopipe("audit", "verify").stdout.startswith(f"{segment(evopipe)}:3: ")
 
 
+def test_where_there_is_no_log_it_is_said_where_it_was_looked_for_and_what_to_name(evopipe: Command) -> None:
+    elsewhere = evopipe.home / "elsewhere"
+    elsewhere.mkdir()
+    for words, state in (((), evopipe.home / "state"), ((str(elsewhere),), elsewhere)):
+        told = evopipe("audit", "verify", *words)
+        assert told.returncode == exits.INVALID
+        assert f"there is no audit log in {state / 'audit'}: no audit-000001.jsonl" in told.stderr
+        assert f"no note of its entries in {state / 'audit_heads.txt'}" in told.stderr
+        assert "Fix: name the node's state directory" in told.stderr
+        assert "Errno" not in told.stderr
+    exported = evopipe("audit", "export", "--path", str(elsewhere))
+    assert (exported.returncode, exported.stdout) == (exits.INVALID, "")
+    shown = evopipe("audit")
+    assert (shown.returncode, "there is no audit log" in shown.stderr) == (exits.OK, True)
+    (elsewhere / "audit").mkdir()
+    (elsewhere / "audit" / "audit-000001.jsonl").mkdir()
+    told = evopipe("audit", "verify", str(elsewhere))
+    assert (told.returncode, "no regular file; move it aside" in told.stderr) == (exits.INVALID, True)
+
+
 def test_an_unfinished_last_line_never_blocks_the_start(evopipe: Command) -> None:
     evopipe("up")
     evopipe("down")

@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import urllib.request
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -230,6 +232,14 @@ def test_the_report_tells_true_cost_and_break_even_and_the_metrics_what_is_left(
         assert cost["break_even"]["runs"] == 5
         text = await shop.ask("budget", "report", *words)
         assert "5 successful runs" in text
+        assert found["whole_from"] is None
+        ledger = shop.evopipe.home / ".local" / "state" / "evopipe" / "treasury.sqlite3"
+        with closing(sqlite3.connect(ledger)) as pruned, pruned:
+            pruned.execute("INSERT INTO pruned VALUES (1, '2026-01-01')")  # as retention does
+        for since, begins in (("2025-12-31", "2026-01-01"), ("2026-01-02", "2026-01-02")):
+            told = await asyncio.to_thread(shop.evopipe, "budget", "report", "--since", since)
+            assert ("figures are whole from 2026-01-01 on and begin there" in told.stderr) == (begins == "2026-01-01")
+        assert (await shop.ask("budget", "report", "--json"))["since"] == "2026-01-01"
         assert "break-even = " in text
         shown = await shop.ask("budget")
         assert "day" in shown

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pipelines.genesis import LONGEST_REQUEST
 from pipelines.language import load_pipeline
+from tests.command_nursery import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,8 +19,7 @@ def evopipe(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("EVOPIPE_", "XDG_"))}
     env = {name: value for name, value in kept.items() if not name.endswith("_API_KEY")}
     env |= {"PYTHONPATH": str(ROOT), "EVOPIPE_CONFIG": ""}
-    command = [sys.executable, "-m", "runtime.cli", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=cwd, env=env)
+    return run_command(words, cwd=cwd, env=env, timeout_s=30)
 
 
 def test_a_sentence_becomes_a_pipeline_on_stdout_and_the_choice_is_explained(tmp_path: Path) -> None:

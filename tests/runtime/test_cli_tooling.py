@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.command_nursery import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "pipelines").glob("*/*.yaml"))
@@ -25,8 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def evopipe(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runtime.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=cwd)
+    return run_command(tuple(map(str, words)), cwd=cwd, env=os.environ, timeout_s=30)
 
 
 def test_validate_shows_the_line_and_a_caret_for_each_mistake(home: Path) -> None:

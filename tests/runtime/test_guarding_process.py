@@ -211,6 +211,13 @@ def test_a_breaker_that_a_person_opened_stays_open_over_a_restart_until_it_is_re
         assert await node.submitted(asked) == first  # what keeps new runs out keeps no known one from who repeats it
         _, _, problem = await node.says("breaker", "open", "everything", "--reason", "x")
         assert "expected KIND:SUBJECT" in problem
+        state = node.evopipe.home / ".local" / "state" / "evopipe" / "breakers.json"
+        state.unlink()
+        state.mkdir()  # so that it cannot be written
+        code, said, problem = await node.says("breaker", "close", "quality:ask1", "--reason", "we look ourselves")
+        assert (code, "forced-closed" in said) == (exits.OK, True)
+        assert f"it is in force, but a restart forgets it: {state} cannot be written" in problem
+        state.rmdir()
         await node.says("breaker", "reset", "provider:anthropic", "--reason", "it is well again")
         assert (await node.outcome("ask1.yaml"))["status"] == "succeeded"
 

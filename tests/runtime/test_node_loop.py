@@ -12,6 +12,7 @@ from types import FrameType
 
 import pytest
 
+from runtime.daemon import EXIT_BAD_CONFIG, DaemonError, run_daemon
 from runtime.daemon import keeper as keeping
 from runtime.daemon.keeper import GuardKeeper
 from runtime.daemon.loop import VARIABLE, node_loop
@@ -31,6 +32,26 @@ def test_the_node_runs_on_asyncio_where_uvloop_is_not_installed_or_not_wanted(mo
     monkeypatch.undo()
     monkeypatch.setenv(VARIABLE, "asyncio")
     assert is_asyncios()
+
+
+@pytest.mark.parametrize("slip", ["asnycio", "asyncio,uvloop", "trio", "0"])
+def test_a_loop_that_there_is_not_is_told_with_those_there_are_before_anything_is_made(
+    slip: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, slip)
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    assert run_daemon() == EXIT_BAD_CONFIG
+    told = capsys.readouterr().err
+    assert f"EVOPIPE_LOOP='{slip}' names no event loop; it may be `asyncio`, `uvloop`, or empty" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_uvloop_where_it_is_wanted_by_name_and_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, " UVLoop ")
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    with pytest.raises(DaemonError, match="uvloop is not installed here"):
+        node_loop()
 
 
 @pytest.mark.parametrize("wanted", ["", "asyncio"])

@@ -96,18 +96,43 @@ def test_an_unknown_section_in_the_environment_names_the_variable_and_guesses_no
 
 
 @pytest.mark.parametrize(
-    ("text", "socket"),
+    ("text", "socket", "certain"),
     [
-        ("metrics: [", "/run/evopipe/evopipe.sock"),
-        ("bogus: 1\nsocket_path: /s/e.sock\n", "/s/e.sock"),
-        ("socket_path: ~nobody-of-that-name/e.sock\n", "/run/evopipe/evopipe.sock"),
+        ("metrics: [", "/run/evopipe/evopipe.sock", False),
+        ("bogus: 1\nsocket_path: /s/e.sock\n", "/s/e.sock", True),
+        ("socket_path: ~nobody-of-that-name/e.sock\n", "/run/evopipe/evopipe.sock", False),
+        ("socket_path: 5\n", "/run/evopipe/evopipe.sock", False),
+        ("socket_path: ''\n", "/run/evopipe/evopipe.sock", False),
     ],
 )
-def test_the_likely_places_are_known_beside_a_broken_file(tmp_path: Path, text: str, socket: str) -> None:
+def test_the_likely_places_are_known_beside_a_broken_file(
+    tmp_path: Path, text: str, socket: str, certain: bool
+) -> None:
     file = tmp_path / "evopipe.yaml"
     file.write_text(text, encoding="utf-8")
     env = {"EVOPIPE_CONFIG": str(file), "XDG_RUNTIME_DIR": "/run", "EVOPIPE_STATE_DIR": "/state"}
-    assert likely_places(env) == (Path(socket), Path("/state"))
+    assert likely_places(env) == (Path(socket), Path("/state"), certain)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"EVOPIPE_SOCKET_PATH": "near.sock", "EVOPIPE_STATE_DIR": "~/state"},
+        {"EVOPIPE_SOCKET_PATH": "", "EVOPIPE_LIMITS__DRAIN_S": "1", "XDG_STATE_HOME": "/x"},
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["", "socket_path: s/e.sock\nstate_dir: ../state\n", "state_dir: ~/s\nlimits:\n", "socket_path:\n"]
+)
+def test_places_that_are_certain_are_those_of_the_whole_settings(
+    tmp_path: Path, text: str, variables: dict[str, str]
+) -> None:
+    file = tmp_path / "evopipe.yaml"
+    file.write_text(text, encoding="utf-8")
+    env = {"EVOPIPE_CONFIG": str(file), "XDG_RUNTIME_DIR": "/run", **variables}
+    settings = load_settings(environ=env)
+    assert likely_places(env) == (settings.socket_path, settings.state_dir, True)
 
 
 def test_settings_load_where_the_working_directory_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

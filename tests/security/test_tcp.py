@@ -16,9 +16,10 @@ import pytest
 from actors.kernel import Kernel, StartError
 from runtime.cli import exits
 from runtime.gateway import TcpAddress, TcpServer
+from runtime.gateway.access import Peer
 from runtime.gateway.problems import ApiError
 from runtime.gateway.roles import Role
-from runtime.gateway.tokens import TokenFileError, Tokens
+from runtime.gateway.tokens import Holder, TokenFileError, Tokens
 from runtime.settings import SettingsError, load_settings
 from tests.node_for_tests import node_home
 from tests.runtime.gateway_fakes import FakeBoard, FakeNode, FakeRuns, Seen
@@ -104,11 +105,27 @@ def test_wrong_tokens_are_forgiven_with_time_and_never_keep_a_valid_one_out(tmp_
             tokens.identify("Bearer wrong", "10.0.0.1")
     with pytest.raises(ApiError, match="too many wrong tokens"):
         tokens.identify("Bearer wrong", "10.0.0.1")
-    assert tokens.identify(f"Bearer {OWNER}", "10.0.0.1") == ("tcp:ann's laptop", Role.OWNER)
+    assert tokens.identify(f"Bearer {OWNER}", "10.0.0.1") == Holder("tcp:ann's laptop", Role.OWNER)
     now = 11.0
     with pytest.raises(ApiError, match="valid token"):
         tokens.identify("Bearer wrong", "10.0.0.1")
-    assert tokens.identify(f"bearer {VIEWER}", "10.0.0.1") == ("tcp:viewer token 3", Role.VIEWER)
+    assert tokens.identify(f"bearer {VIEWER}", "10.0.0.1") == Holder("tcp:viewer token 3", Role.VIEWER)
+
+
+def test_a_token_may_say_whose_it_is_so_that_several_of_one_person_are_one(tmp_path: Path) -> None:
+    lines = ("owner", "operator laptop", "operator ann's  phone person=ann", "viewer person=ann")
+    text = "".join(f"{line.split()[0]} {str(n) * 40} {' '.join(line.split(' ')[1:])}\n" for n, line in enumerate(lines))
+    tokens = Tokens(token_file(tmp_path, text), lambda: 0.0)
+    found = [tokens.identify(f"Bearer {str(n) * 40}", "10.0.0.1") for n in range(len(lines))]
+    assert [(each.account, each.person) for each in found] == [
+        ("tcp:owner token 1", ""),
+        ("tcp:laptop", ""),
+        ("tcp:ann's phone", "ann"),
+        ("tcp:ann", "ann"),
+    ]
+    persons = [Peer("x", each.role, account=each.account, belongs_to=each.person).person for each in found]
+    assert persons == ["owner token 1", "laptop", "ann", "ann"]
+    assert Peer("ann", Role.OWNER).person == "ann"  # the user of the socket
 
 
 @pytest.mark.parametrize(
@@ -118,6 +135,8 @@ def test_wrong_tokens_are_forgiven_with_time_and_never_keep_a_valid_one_out(tmp_
         ("king " + OWNER, "ROLE: viewer, operator or owner"),
         (OWNER, "a line is ROLE TOKEN"),
         ("# nothing\n", "must hold 1 to"),
+        (f"owner {OWNER} laptop person=", "person= names nobody. Fix: person=ann"),
+        (f"owner {OWNER} person={'x' * 101}", "person= names nobody"),
     ],
 )
 def test_a_token_file_that_is_not_safe_is_refused_without_quoting_it(text: str, what: str, tmp_path: Path) -> None:

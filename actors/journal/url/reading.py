@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from actors.journal.errors import damaged, lost
+from actors.journal.json_text import from_json
 from actors.journal.large import Stored
 from actors.journal.lost import whole_or_lost
 from actors.journal.records import KeptText, RunRecord, RunSummary, StepRecord
@@ -22,7 +23,8 @@ _STEP = (steps.c.run_id, steps.c.step, steps.c.attempt, steps.c.status, steps.c.
 def load_runs(
     connection: Connection, where: ColumnElement[bool], *, whole: bool, under: str = ""
 ) -> tuple[RunRecord, ...]:
-    """The runs that fit, oldest first, with their steps whose paths begin with `under`."""
+    """The runs that fit, oldest first, with their steps whose paths begin with `under`. Runs of one pipeline share its
+    definition."""
     found = connection.execute(select(runs).where(where).order_by(runs.c.seq)).all()
     of_run: dict[str, dict[str, StepRecord]] = {row.run_id: {} for row in found}
     ids = list(of_run)
@@ -30,9 +32,11 @@ def load_runs(
         wanted = select(*_STEP).where(steps.c.run_id.in_(ids[first : first + _AT_ONCE]))
         if under:
             wanted = wanted.where(func.substr(steps.c.step, 1, len(under)) == under)
-        for row in connection.execute(wanted.order_by(steps.c.seq)).all():
-            of_run[row.run_id][row.step] = _record(connection, row, whole)
-    return tuple(_run(connection, row, of_run[row.run_id], whole) for row in found)
+        for row in connection.execute(wanted.order_by(steps.c.seq)):
+            record = _record(connection, row, whole)
+            of_run[record.run_id][record.step] = record
+    definitions: dict[str, JsonValue] = {}
+    return tuple(_run(connection, row, of_run.pop(row.run_id), whole, definitions) for row in found)
 
 
 def step_record(connection: Connection, run_id: str, step: str) -> StepRecord:
@@ -96,18 +100,24 @@ def body_of(connection: Connection, stored: Stored, what: str) -> bytes:
     return bytes(body)
 
 
-def _run(connection: Connection, row: Any, found: dict[str, StepRecord], whole: bool) -> RunRecord:
+def _run(
+    connection: Connection, row: Any, found: dict[str, StepRecord], whole: bool, definitions: dict[str, JsonValue]
+) -> RunRecord:
+    """`definitions` are those read already, by their text."""
     stored = _stored(row.stored)
+    text: str = row.definition
+    if text not in definitions:
+        definitions[text] = from_json(text)
     return RunRecord(
         run_id=row.run_id,
         pipeline_name=row.pipeline_name,
-        definition=json.loads(row.definition),
+        definition=definitions[text],
         definition_hash=row.definition_hash,
-        inputs=json.loads(row.inputs),
-        meta=json.loads(row.meta),
+        inputs=from_json(row.inputs),
+        meta=from_json(row.meta),
         status=row.status,
         steps=found,
-        outcome=_value(connection, row.outcome, stored, whole, f"the outcome of run {row.run_id!r}"),
+        outcome=_value(connection, row.outcome, stored, whole, lambda: f"the outcome of run {row.run_id!r}"),
         idempotency_key=row.idempotency_key,
         opened_at=row.opened_at,
         closed_at=row.closed_at,
@@ -116,22 +126,24 @@ def _run(connection: Connection, row: Any, found: dict[str, StepRecord], whole: 
 
 
 def _record(connection: Connection, row: Any, whole: bool) -> StepRecord:
-    stored = _stored(row.stored)
-    value = _value(connection, row.result, stored, whole, _what(row.run_id, row.step))
-    return StepRecord(row.run_id, row.step, row.attempt, row.status, value, row.at, stored)
+    """A row of `_STEP`."""
+    run_id, step, attempt, status, result, at, note = row
+    stored = _stored(note)
+    value = _value(connection, result, stored, whole, lambda: _what(run_id, step))
+    return StepRecord(run_id, step, attempt, status, value, at, stored)
 
 
-def _value(connection: Connection, text: str, stored: Stored | None, whole: bool, what: str) -> JsonValue:
+def _value(connection: Connection, text: str, stored: Stored | None, whole: bool, what: Callable[[], str]) -> JsonValue:
     if stored is None:
-        return json.loads(text)
+        return from_json(text)
     if whole:
-        return whole_or_lost(lambda: body_of(connection, stored, what), text)
-    known = json.loads(text)
+        return whole_or_lost(lambda: body_of(connection, stored, what()), text)
+    known = from_json(text)
     return None if known is None else known["fields"]
 
 
 def _stored(note: str | None) -> Stored | None:
-    return None if note is None else Stored.of_facts(json.loads(note))
+    return None if note is None else Stored.of_facts(from_json(note))
 
 
 def _what(run_id: str, step: str) -> str:

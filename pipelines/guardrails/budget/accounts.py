@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from msgspec import Struct
+
 NOTHING: Final = Decimal(0)
 
 
@@ -34,8 +36,7 @@ class Bound:
 UNBOUNDED: Final = Bound()
 
 
-@dataclass(frozen=True, slots=True)
-class Payer:
+class Payer(Struct, frozen=True):
     """Whose call it is: everything that decides which accounts pay."""
 
     tenant: str

@@ -166,8 +166,10 @@ def test_a_state_that_cannot_be_saved_is_in_force_and_said_and_saved_later(tmp_p
         home = tmp_path / "state"
         home.mkdir()
         async with node(home) as it:
+            assert (await it.order("close", "provider:other")).unsaved == ""
             home.rename(tmp_path / "away")
-            await it.order("open")
+            answer = await it.order("open")
+            assert f"{home / STATE_FILE} cannot be written: No such file" in answer.unsaved
             assert it.refused() is not None
             assert len([each for each in it.events if isinstance(each, BreakerStateUnsaved)]) == 1
             assert "cannot be written" in (await it.now()).problems[0]
@@ -175,6 +177,29 @@ def test_a_state_that_cannot_be_saved_is_in_force_and_said_and_saved_later(tmp_p
             it.clock.advance(5.0)
             state = await it.saved()
             assert state.problems == ()
+            assert (await it.order("reset")).unsaved == ""
+
+    run(main())
+
+
+def test_an_order_that_the_disk_does_not_take_within_its_time_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = threading.Event()
+
+    def hang(_file: BreakerFile, _kept: Any) -> None:
+        stuck.wait(10)
+
+    async def main() -> None:
+        monkeypatch.setattr("actors.breakers.desk.SAVE_WAIT_S", 0.01)
+        monkeypatch.setattr(BreakerFile, "save", hang)
+        async with node(tmp_path) as it:
+            try:
+                answer = await it.order("open")
+                assert answer.unsaved == f"{tmp_path / STATE_FILE} was not written within 0.01 s"
+                assert it.refused() is not None
+            finally:
+                stuck.set()
 
     run(main())
 

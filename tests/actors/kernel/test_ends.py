@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -38,6 +40,61 @@ class SlowEnd(Actor):
         self.log.append("stopping")
         await self.gate.wait()
         self.log.append("stopped")
+
+
+def test_all_who_hear_of_an_end_hear_of_the_one_ref_that_they_know() -> None:
+    """A dead actor's control block does not hold its ref: else neither would be free before a garbage collection."""
+
+    async def main() -> None:
+        kernel, log = Kernel(clock=ManualClock()), new_log()
+        exits = events_of(kernel, ActorExited)
+        ref, watcher = await kernel.spawn(Echo), await kernel.spawn(Echo, log)
+        cell = ref.resolve()
+        assert cell is not None
+        await inside(watcher, lambda actor, ref=ref: actor.monitor(ref))
+        ref.kill()
+        await settle()
+        await inside(watcher, lambda actor, ref=ref: actor.monitor(ref))  # too late
+        await settle()
+        downs = [message.ref for message in log if isinstance(message, Down)]
+        assert [each is ref for each in (*downs, *(event.ref for event in exits), cell.ref)] == [True] * 4
+        freed = weakref.ref(cell)
+        downs.clear()
+        exits.clear()
+        log.clear()
+        gc.disable()
+        try:
+            del ref, cell
+            assert freed() is None
+        finally:
+            gc.enable()
+        await kernel.shutdown()
+
+    run(main())
+
+
+def test_an_idle_thread_keeps_nothing_of_what_it_was_asked_and_answered_last() -> None:
+    class Heavy:
+        """A value that can be watched."""
+
+    class Turner(BlockingActor):
+        def on_receive(self, message: Any) -> Any:
+            return Heavy()
+
+    async def main() -> None:
+        kernel = Kernel()
+        ref = await kernel.spawn(Turner)
+        message = Heavy()
+        asked, answered = weakref.ref(message), weakref.ref(reply := await ref.call(message))
+        gc.disable()
+        try:
+            del message, reply
+            await until(lambda: (asked(), answered()) == (None, None))
+        finally:
+            gc.enable()
+        await kernel.shutdown()
+
+    run(main())
 
 
 def test_a_kill_during_on_stop_ends_it_at_once() -> None:

@@ -305,3 +305,28 @@ def test_a_ring_of_ten_thousand_collapses_with_one_signal_a_link_and_one_down_a_
         assert kernel.crashes.pending == 0
 
     run(main(), timeout_s=30)
+
+
+class Prickly:
+    """A value that answers each question about it with an error."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"nobody asks for my {name}")
+
+
+def test_a_value_that_raises_when_it_is_looked_at_is_answered_like_any_other() -> None:
+    class Giver(Actor):
+        def on_start(self) -> Any:
+            return Prickly()
+
+        def on_receive(self, message: Any) -> Any:
+            return Prickly()
+
+    async def main() -> None:
+        kernel = Kernel()
+        giver = await kernel.spawn(Giver)
+        assert type(await giver.call("give")) is Prickly
+        assert giver.is_alive()
+        await kernel.shutdown()
+
+    run(main())

@@ -15,6 +15,9 @@ from actors.retention.retention import DAY_S, EVERY_S, FIRST_AFTER_S
 from actors.sessions import ListSessions, SessionDesk
 from actors.sessions.store import FILE_NAME, NewTurn, SessionStore
 from actors.steps.asking import result_of
+from actors.treasury import BudgetPlan, RunCosts, WholeFrom
+from pipelines.guardrails.budget import Bound
+from tests.actors.treasury_for_tests import Bank, paid
 from tests.actors_for_tests import settle, until
 from tests.support import run
 
@@ -96,6 +99,32 @@ def test_without_a_policy_everything_is_kept() -> None:
     run(main())
 
 
+def test_what_old_calls_have_cost_goes_and_the_report_says_from_when_on_it_is_whole(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = ManualClock(wall_s=1_700_000_000.0)
+        made = Bank(tmp_path, BudgetPlan({"day": Bound(tokens=1_000)}), clock=clock)
+        try:
+            await made.start()
+            await made.kernel.spawn(Retention, Policy(charges_days=30), name="retention")
+            retention, treasury = made.kernel.ref("retention"), made.kernel.ref("treasury")
+            for run_id, kind in (("old", "run_succeeded"), ("failed", "run_failed")):
+                till = await made.till(run_id=run_id)
+                await till.settle(None, paid(100))
+                made.say(run_id, kind)
+            assert await treasury.call(WholeFrom()) == ""
+            assert await retention.call(EnforceRetention()) == RetentionApplied()
+            clock.advance(31 * DAY_S)
+            till = await made.till(run_id="new")
+            await till.settle(None, paid(7))
+            assert await retention.call(EnforceRetention()) == RetentionApplied(charges=1)
+            assert {each.run for each in await treasury.call(RunCosts())} == {"failed", "new"}
+            assert await treasury.call(WholeFrom()) == "2023-11-15"
+        finally:
+            await made.kernel.shutdown()
+
+    run(main())
+
+
 def kept_sessions(directory: Path, now: float) -> None:
     store = SessionStore(directory / FILE_NAME)
     for name, days, durable in (("old", 31.0, True), ("of a run", 31.0, False), ("young", 29.0, True)):
@@ -115,7 +144,7 @@ def test_conversations_end_so_long_after_their_last_turn_and_the_audit_log_says_
         assert await kernel.ref("retention").call(EnforceRetention()) == RetentionApplied()
         (entry,) = (item.decision for item in book.waiting)
         assert (entry.who, entry.action) == ("node", "retention.applied")
-        assert entry.detail == {"runs": 1, "content": 0, "sessions": 2}
+        assert entry.detail == {"runs": 1, "content": 0, "sessions": 2, "charges": 0}
         await kernel.shutdown()
 
     run(main())

@@ -22,6 +22,26 @@ from tests.support import run
 CHAIN = echoes("a: 1", "b: '{{steps.a}}'")
 
 
+def test_a_run_however_it_ends_is_taken_off_the_list_of_those_who_are_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        node, _ = await with_board(tmp_path)
+        _, told = node.bench.kill_view.writer()
+        node.hands.gates = {"b": asyncio.Event()}
+        await node.submit(CHAIN)
+        await until(lambda: node.hands.active == 1)
+        (first,) = told
+        first.kill()
+        await until(lambda: "run_resumed" in node.kinds())
+        (second,) = told
+        assert second is not first
+        node.hands.gates["b"].set()
+        await node.outcome()
+        assert not told
+        await node.kernel.shutdown()
+
+    run(main())
+
+
 async def with_board(tmp_path: Path, **more: Any) -> tuple[SmallNode, ActorRef[KillBoard]]:
     view = KillView()
     node = await small_node(view=view, **more)

@@ -10,8 +10,9 @@ import pytest
 
 from actors.kernel import Actor, Kernel, ManualClock
 from actors.runs.errors import RunStillRunningError
-from actors.runs.roll import Roll
+from actors.runs.roll import CROWD, Roll
 from actors.runs.values import RunOutcome
+from tests.actors_for_tests import settle
 from tests.support import run
 
 
@@ -40,7 +41,7 @@ class Desk(Actor):
         elif isinstance(message, Wait):
             reply, live = self.later(), self.roll.get(message.run_id)
             assert live is not None
-            live.waiting[reply] = self.tell_after(message.patience_s, "give up")
+            live.wait(reply, self.tell_after(message.patience_s, "give up"))
         return None
 
 
@@ -52,6 +53,27 @@ def test_only_the_last_outcomes_are_kept() -> None:
     assert roll.outcome("a") is None
     assert roll.outcome("c") == outcome("c")
     assert len(roll) == 0
+
+
+def test_those_who_left_before_the_end_of_a_run_are_not_kept() -> None:
+    async def main() -> None:
+        kernel, roll = Kernel(ManualClock()), Roll(10)
+        desk = await kernel.spawn(Desk, roll)
+        live = roll.enter("a", "p")
+        stays = kernel.loop.create_task(desk.call(Wait("a", 3_600.0), timeout_s=None))
+        for _ in range(10 * CROWD):
+            leaves = kernel.loop.create_task(desk.call(Wait("a", 3_600.0), timeout_s=None))
+            await settle()
+            leaves.cancel()
+        await settle()
+        cell = desk.resolve()
+        assert len(live.waiting) <= CROWD
+        assert cell is not None and len(cell.timers or ()) == len(live.waiting)
+        await desk.call(outcome("a"))
+        assert await stays == outcome("a")
+        await kernel.shutdown()
+
+    run(main())
 
 
 def test_an_entry_that_was_replaced_is_not_struck_off() -> None:

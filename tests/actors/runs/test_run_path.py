@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections import Counter
 
 import pytest
 
@@ -16,10 +18,12 @@ from actors.runs import (
     ListRuns,
     NoSuchRunError,
     RunEvents,
+    RunRequest,
     RunStillRunningError,
+    SubmitRun,
     TooManyRunsError,
 )
-from pipelines.language import InvalidInputsError
+from pipelines.language import InvalidInputsError, load_pipeline
 from tests.actors_for_tests import settle, until
 from tests.runs_for_tests import echoes, small_node
 from tests.support import run
@@ -58,6 +62,37 @@ def test_nothing_of_a_run_is_left_after_its_end() -> None:
         before = node.kernel.live
         await node.run(CHAIN)
         await until(lambda: node.kernel.live == before)
+        await node.kernel.shutdown()
+
+    run(main())
+
+
+def test_a_run_leaves_nothing_for_the_garbage_collector() -> None:
+    """Thousands of runs end in a second: what they leave must be freed by reference counts alone."""
+
+    async def main() -> None:
+        node = await small_node()
+        before, pipeline, runs = node.kernel.live, load_pipeline(CHAIN), node.kernel.ref("runs")
+
+        async def one(run_id: str) -> None:
+            await runs.call(SubmitRun(RunRequest(run_id, pipeline, {}, "/nonexistent")))
+            await node.outcome(run_id)
+            await until(lambda: node.kernel.live == before)
+
+        await one("first")
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for number in range(5):
+                await one(f"r{number}")
+            gc.collect()
+            left = Counter(type(each).__name__ for each in gc.garbage)
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+        assert not left & Counter(["PipelineActor", "StepActor", "Supervisor", "Cell", "ActorRef", "Frame", "Crew"])
         await node.kernel.shutdown()
 
     run(main())

@@ -20,7 +20,16 @@ from actors.approvals import (
     UnauditedError,
 )
 from actors.kernel import ChildSpec, ManualClock, RestartChild, TerminateChild
-from actors.trust import ListTrust, NoteAnswer, SetTrust, TrustLedger, TrustNow, TrustRebuilt
+from actors.trust import (
+    ClearTrust,
+    ListTrust,
+    NoteAnswer,
+    SetTrust,
+    TrustCaughtUp,
+    TrustLedger,
+    TrustNow,
+    TrustRebuilt,
+)
 from pipelines.execution import ApprovalRules, Question, Reply
 from pipelines.guardrails.trust import TrustGiven, pattern_of
 from pipelines.language import load_pipeline
@@ -234,6 +243,70 @@ def test_without_a_ledger_people_are_asked_and_what_they_say_meanwhile_is_learnt
             await node.submit(ASKS % "", "r2")
             await waiting(node, "r2")
             assert NOTED == []
+
+    run(main())
+
+
+def test_a_rejection_that_could_not_be_written_down_is_found_in_the_journal_by_the_next_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with asking(tmp_path) as node:
+            caught_up, clock = events_of(node.kernel, TrustCaughtUp), node.kernel.clock
+            assert isinstance(clock, ManualClock)
+            await learnt(node, ASKS % "")
+            await node.submit(ASKS % "", "r1")
+            assert "trust" in str((await node.outcome("r1")).results["after"])
+            clock.advance(1.0)
+            await node.submit(ASKS % ", always_ask: true", "other")
+            await say(node, "other", approve=False)  # of another pattern: it says nothing about this one
+            await node.top.call(TerminateChild("trust"))  # so that a person is asked
+            await node.submit(ASKS % "", "r2")
+            await waiting(node, "r2")
+            await node.top.call(RestartChild("trust"))
+            with monkeypatch.context() as full:
+                full.setattr("actors.trust.files.TrustFile.save", _full)
+                await say(node, "r2", approve=False)
+                assert (await node.outcome("r2")).status == "failed"
+                former = node.kernel.registry.whereis("trust")
+                assert former is not None
+                former.kill()  # nothing is written at the end
+                await until(lambda: node.kernel.registry.whereis("trust") not in (None, former))
+            assert (tmp_path / "trust.json").read_bytes().count(b'"rejections": 1') == 1  # of the other pattern
+            clock.advance(1.0)
+            await node.submit(ASKS % "", "r3")
+            await waiting(node, "r3")
+            await until(lambda: len(caught_up) == 1)
+            for _ in range(2):
+                counted = {(each.approvals, each.rejections, each.streak) for each in (await trust(node)).patterns}
+                assert counted == {(60, 1, 0), (0, 1, 0)}
+                await node.top.call(TerminateChild("trust"))
+                await node.top.call(RestartChild("trust"))
+            assert len(caught_up) == 1
+            assert (await waiting(node, "r3")).status == "pending"
+
+    run(main())
+
+
+def _full(*_: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_history_that_was_cleared_does_not_come_back_from_the_journal(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asking(tmp_path) as node:
+            clock = node.kernel.clock
+            assert isinstance(clock, ManualClock)
+            await node.submit(ASKS % "", "r1")
+            await say(node, "r1", approve=False)
+            await node.outcome("r1")
+            clock.advance(1.0)
+            assert await node.kernel.ref("trust").call(ClearTrust("release/ask", history=True)) == (0, 1)
+            assert (await trust(node)).patterns == ()
+            clock.advance(1.0)
+            await learnt(node, ASKS % "")
+            await node.submit(ASKS % "", "r2")
+            assert "trust" in str((await node.outcome("r2")).results["after"])
 
     run(main())
 

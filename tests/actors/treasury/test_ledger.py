@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.treasury import Charge, LedgerClosedError
+from actors.treasury import Charge, LedgerClosedError, flaws_of_ledger
 from actors.treasury.ledger import Group, Ledger
+from actors.treasury.ledger_pruning import Pruning
 from actors.treasury.ledger_reports import LedgerReports
 from actors.treasury.ledger_schema import FIRST
 from pipelines.execution import Amount
@@ -87,6 +88,66 @@ def test_reports_are_made_beside_a_transaction_and_name_the_newest_runs_first(tm
     write(ledger, charge("r30"))
     for each in (writer, reports, ledger):
         each.close()
+
+
+OLD = BudgetDay(date(2026, 8, 3), date(2026, 8, 3))
+
+
+def old_ledger(path: Path) -> Ledger:
+    """Before time 50: two that succeeded, one that failed, one that goes on; `late` has a charge of time 60."""
+    ledger = Ledger(path)
+    for name in ("good", "good2", "failed", "open", "late"):
+        ledger.write(Group([charge(name), charge(name, 5, "b")], {}, OLD, 10.0), Allocation())
+    ended = {"good": "succeeded", "good2": "succeeded", "failed": "failed", "late": "succeeded"}
+    ledger.write(Group([], ended, OLD, 20.0), Allocation())
+    ledger.write(Group([charge("late", 7, "c")], {}, OLD, 60.0), Allocation())
+    write(ledger, charge("today"), at=30.0, today="succeeded")  # by a clock that was set back since
+    return ledger
+
+
+def test_old_charges_go_with_their_runs_and_what_budgets_count_stays(tmp_path: Path) -> None:
+    path = tmp_path / "treasury.sqlite3"
+    ledger = old_ledger(path)
+    before = ledger.read(TODAY, DAY)
+    assert ledger.forget(Pruning(50.0, None, TODAY, 100)) == 4
+    assert ledger.forget(Pruning(50.0, None, TODAY, 100)) == 0
+    after = ledger.read(TODAY, DAY)
+    assert (after.used, after.shares, after.open_runs) == (before.used, before.shares, before.open_runs)
+    ledger.close()
+    ledger, reports = Ledger(path), LedgerReports(path)
+    assert reports.whole_from() == "2026-08-04"
+    assert {each.run for each in reports.newest_runs(10)} == {"failed", "open", "late", "today"}
+    assert [each.runs for each in reports.pipelines(reports.whole_from())] == [1]
+    # A run that failed goes on within what is left of its limits.
+    assert {str(each.name): each.amount.tokens for each in ledger.reopen({"failed"})}["run/simple of failed"] == 15
+    assert list(flaws_of_ledger(sqlite3.connect(path))) == []
+    for each in (reports, ledger):
+        each.close()
+
+
+def test_what_did_not_succeed_goes_with_the_age_at_which_its_run_does(tmp_path: Path) -> None:
+    ledger = old_ledger(tmp_path / "treasury.sqlite3")
+    assert ledger.forget(Pruning(50.0, 15.0, TODAY, 100)) == 4
+    assert ledger.forget(Pruning(50.0, 25.0, TODAY, 100)) == 2
+    assert ledger.forget(Pruning(1e12, 1e12, TODAY, 100)) == 3  # `late`; not of today, nor of a run that goes on
+    ledger.close()
+
+
+def test_a_large_run_goes_in_pieces_and_is_finished_by_the_next_life(tmp_path: Path) -> None:
+    path = tmp_path / "treasury.sqlite3"
+    ledger = Ledger(path)
+    charges = [charge("r", 1, f"a{number}") for number in range(25)]
+    ledger.write(Group(charges, {"r": "succeeded"}, OLD, 10.0), Allocation())
+    assert ledger.forget(Pruning(50.0, None, TODAY, 10)) == 10
+    ledger.close()
+    ledger = Ledger(path)
+    assert list(flaws_of_ledger(sqlite3.connect(path))) == []
+    assert [ledger.forget(Pruning(50.0, None, TODAY, 10)) for _ in range(3)] == [10, 5, 0]
+    assert sqlite3.connect(path).execute("SELECT (SELECT count(*) FROM runs), whole_from FROM pruned").fetchone() == (
+        0,
+        "2026-08-04",
+    )
+    ledger.close()
 
 
 def test_the_same_answer_is_charged_once_whatever_group_it_comes_in(tmp_path: Path) -> None:

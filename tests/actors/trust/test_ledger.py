@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from actors.journal import Journal, MemoryStore
 from actors.kernel import ActorRef, Kernel, ManualClock
 from actors.trust import (
     ClearTrust,
@@ -37,6 +38,7 @@ NOW = 1_700_000_000.0
 async def ledger(state_dir: Path, **more: Any) -> AsyncGenerator[tuple[Kernel, ActorRef[Any]]]:
     kernel = Kernel(clock=ManualClock(wall_s=NOW))
     try:
+        await kernel.spawn(Journal, MemoryStore(), name="journal")
         yield kernel, await kernel.spawn(TrustLedger, state_dir, name="trust", **more)
     finally:
         await kernel.shutdown()
@@ -127,6 +129,20 @@ def test_while_it_cannot_write_nothing_is_trusted_and_later_it_writes_all_of_it(
                     await asyncio.sleep(0)
             assert (await ref.call(ListTrust())).problem == ""
             assert len(unsaved) == 1
+
+    run(main())
+
+
+def test_what_the_journal_cannot_be_asked_about_is_not_answered(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger(tmp_path) as (kernel, ref):
+            await answers(ref, "y" * 60)
+            await ref.call(SetTrust("release", 0.95, "always the same", "ann"))
+            kernel.ref("journal").kill()
+            await until(lambda: kernel.registry.whereis("journal") is None)
+            assert await considered(ref) is None
+            await kernel.spawn(Journal, MemoryStore(), name="journal")
+            assert await considered(ref) is not None
 
     run(main())
 

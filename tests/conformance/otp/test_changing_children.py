@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as struct_replace
 
 from actors.kernel import (
     Actor,
@@ -93,13 +93,13 @@ GOOD = ChildSpec("x", Echo)
 @pytest.mark.parametrize(
     ("spec", "field"),
     [
-        (replace(GOOD, id=""), "id"),
-        (replace(GOOD, actor_class=int), "actor_class"),
-        (replace(GOOD, restart="sometimes"), "restart"),  # pyright: ignore[reportArgumentType] - wrong on purpose
-        (replace(GOOD, shutdown=-1), "shutdown"),
-        (replace(GOOD, shutdown="never"), "shutdown"),  # pyright: ignore[reportArgumentType] - wrong on purpose
-        (replace(GOOD, type="boss"), "type"),  # pyright: ignore[reportArgumentType] - wrong on purpose
-        (replace(GOOD, significant=True), "significant"),
+        (struct_replace(GOOD, id=""), "id"),
+        (struct_replace(GOOD, actor_class=int), "actor_class"),
+        (struct_replace(GOOD, restart="sometimes"), "restart"),  # pyright: ignore[reportArgumentType] - wrong on purpose
+        (struct_replace(GOOD, shutdown=-1), "shutdown"),
+        (struct_replace(GOOD, shutdown="never"), "shutdown"),  # pyright: ignore[reportArgumentType] - wrong on purpose
+        (struct_replace(GOOD, type="boss"), "type"),  # pyright: ignore[reportArgumentType] - wrong on purpose
+        (struct_replace(GOOD, significant=True), "significant"),
         ("not a spec", "spec"),
     ],
 )

@@ -128,6 +128,26 @@ def test_the_state_comes_back_as_it_was() -> None:
     assert parse(serialise(TrustState())) == TrustState()
 
 
+def test_a_rejection_is_counted_once_however_often_it_is_told_and_none_from_before_the_history_was_cleared() -> None:
+    record = TrustRecord(since=100.0)
+    assert [record.lacks_rejection(at) for at in (99.0, 100.0, 101.0)] == [False, False, True]
+    for at in range(101, 141):
+        record = record.after(False, float(at))
+    assert (record.rejections, len(record.refused_at)) == (40, 16)
+    assert not any(record.lacks_rejection(float(at)) for at in range(90, 141))
+    assert record.lacks_rejection(140.5)
+    assert record.lacks_rejection(130.5)  # told of late
+
+
+def test_what_was_written_before_the_times_were_kept_counts_all_until_its_last_answer() -> None:
+    former = (
+        '{"version": 1, "rules": [], "patterns": [{"pattern": "p", "approvals": 5, "rejections": 1, "streak": 2, '
+        '"last_at": 50}]}'
+    )
+    record = parse(former).records["p"]
+    assert (record.lacks_rejection(50.0), record.lacks_rejection(50.5)) == (False, True)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -142,6 +162,8 @@ def test_the_state_comes_back_as_it_was() -> None:
         '"last_at": 1}]}',
         '{"version": 1, "rules": [], "patterns": [{"pattern": "p", "approvals": 1, "rejections": 0, "streak": 1, '
         '"last_at": NaN}]}',
+        '{"version": 1, "rules": [], "patterns": [{"pattern": "p", "approvals": 1, "rejections": 0, "streak": 1, '
+        '"last_at": 1, "refused_at": ["x"]}]}',
     ],
 )
 def test_a_state_that_nobody_wrote_is_refused(text: str) -> None:

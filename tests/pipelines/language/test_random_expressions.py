@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as struct_replace
 
 from pipelines.language import (
     ConditionError,
@@ -27,7 +27,7 @@ SCOPE = Scope(
     state={"turn": 3, "none": None},
     now_s=1_700_000_000.0,
 )
-LENIENT = replace(SCOPE, workflow={"unresolved_names": "keep"})
+LENIENT = struct_replace(SCOPE, workflow={"unresolved_names": "keep"})
 
 NAMES = (
     "inputs.topic", "inputs.n", "inputs.rows", "inputs.empty", "steps.a.score", "steps.a.result", "a", "state.turn",

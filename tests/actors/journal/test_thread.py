@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from actors.journal import SqliteFile
-from actors.journal.writer import StoreWriter
+from actors.journal import Journal, SqliteFile
 from actors.kernel import Kernel
 from tests.support import run
 
@@ -16,15 +15,15 @@ def open_files(under: Path) -> list[str]:
     return [str(link.readlink()) for link in links if str(link.readlink()).startswith(str(under))]
 
 
-def test_a_killed_writer_leaves_no_file_open(tmp_path: Path) -> None:
+def test_a_killed_journal_leaves_no_file_open(tmp_path: Path) -> None:
     async def main() -> None:
         kernel = Kernel()
         before = set(threading.enumerate())
-        writer = await kernel.spawn(StoreWriter, SqliteFile(tmp_path / "journal.sqlite3"))
+        journal = await kernel.spawn(Journal, SqliteFile(tmp_path / "journal.sqlite3"))
         (thread,) = set(threading.enumerate()) - before
         assert open_files(tmp_path)
-        writer.kill()
-        await writer.wait_exit()
+        journal.kill()
+        await journal.wait_exit()
         thread.join(5)
         assert open_files(tmp_path) == []
         await kernel.shutdown()
