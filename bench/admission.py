@@ -21,7 +21,8 @@ from actors.providers.rota import Rota
 from actors.providers.verdicts import ANSWERED
 from bench.figures import Scale
 from pipelines.guardrails.breaker import Verdict
-from pipelines.guardrails.breaker_panel import BreakerKind, BreakerOpen, BreakerPanel
+from pipelines.guardrails.breaker_panel import BreakerOpen, BreakerPanel
+from pipelines.guardrails.breaker_rules import BreakerKind
 from pipelines.guardrails.fair_queue import FairQueue
 from pipelines.guardrails.rate_limits import ProviderLimits, RateLimits
 from runtime.settings import load_settings

@@ -12,8 +12,10 @@ from types import TracebackType
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
+from runtime.patience import SHIPPED_REQUEST_S, client_answer_s, client_entry_s
 from runtime.unix_http import TRANSPORT_ERRORS, Answer, UnixConnection, blocks_of, lines_of
 
+SILENCE_S = 60.0
 _KEPT = "/%?=&:@,;+!$'()*"
 """What a path may hold besides letters and digits; all else is written as `%XX`."""
 
@@ -51,12 +53,17 @@ class RequestFailedError(ClientError):
 class NodeClient:
     """A blocking client; use it as a context manager. Not for several threads at once.
 
-    Requests share a connection. A streamed answer has one of its own, which is closed when it is no longer read.
+    It waits longer for an answer than the node needs to say why there is none, which `request_timeout_s` tells (the
+    node's `limits.request_timeout_s`); or `timeout_s`. Requests share a connection. A streamed answer has one of its
+    own, which is closed when it is no longer read.
     """
 
-    def __init__(self, socket_path: Path, *, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, socket_path: Path, *, timeout_s: float | None = None, request_timeout_s: float = SHIPPED_REQUEST_S
+    ) -> None:
         self.socket_path = socket_path
-        self._timeout_s = timeout_s
+        self._timeout_s = timeout_s or client_answer_s(request_timeout_s)
+        self._entry_s = timeout_s or client_entry_s(request_timeout_s)
         self._connection = UnixConnection(socket_path)
 
     def __enter__(self) -> NodeClient:
@@ -89,12 +96,16 @@ class NodeClient:
 
     def submit(self, body: Mapping[str, object]) -> dict[str, Any]:
         """Submits a run; {"run_id", "pipeline", "workspace"}."""
-        return self.post("/v1/runs", body)
+        return self.enter("/v1/runs", body)
+
+    def enter(self, path: str, body: Mapping[str, object]) -> Any:
+        """As `post`, for what makes a run begin or go on."""
+        return self.post(path, body, timeout_s=self._entry_s)
 
     def outcome(self, run_id: str, *, wait_s: int = 60) -> dict[str, Any]:
         """A run's outcome, or {"status": "running"} when it is not there within `wait_s` seconds."""
         path = f"/v1/runs/{quote(run_id, safe='')}/outcome"
-        return self._json("GET", path, query={"timeout_s": wait_s}, timeout_s=wait_s + 10.0)
+        return self._json("GET", path, query={"timeout_s": wait_s}, timeout_s=wait_s + self._timeout_s)
 
     def events(self, run_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """The run's progress as (kind, data), until the stream ends. Errors as in `get`."""
@@ -122,6 +133,7 @@ class NodeClient:
             answer = connection.ask("GET", target, None, self._timeout_s)
             if answer.status >= 400:
                 raise _failure(answer, answer.read())
+            connection.silence(SILENCE_S)
             yield answer
         except TRANSPORT_ERRORS as error:
             raise NodeUnreachableError(self.socket_path, _reason(error)) from error

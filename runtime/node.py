@@ -11,65 +11,26 @@ import logging
 import os
 import random
 from collections.abc import Callable, Mapping
-from decimal import Decimal
-from pathlib import Path
 
-from actors.audit import (
-    AuditBook,
-    AuditPlace,
-    Decision,
-    auto_approvals_noted_by,
-    breaker_orders_noted_by,
-    budget_changes_noted_by,
-    decisions,
-    listen,
-)
-from actors.kernel import ActorRef, ChildSpec, Kernel, LoopWatchdog, RestartLog
+from actors.audit import AuditBook, Decision, decisions, listen
+from actors.kernel import ActorRef, Kernel, RestartLog
 from actors.killswitch import KillView, TriggerSwitch
-from actors.providers import PROVIDERS, ProviderOptions, Usage, provider_children
-from actors.retention import Policy
+from actors.providers import PROVIDERS
 from actors.runs import Drain
-from actors.steps import PriceOf
 from actors.treasury import LeaseTable
 from pipelines.guardrails import Triggered
 from pipelines.guardrails.breaker import BreakerState
-from pipelines.guardrails.breaker_panel import BreakerKind, BreakerName, BreakerPanel
-from runtime.gateway import SocketServer, TcpAddress, TcpServer, version
-from runtime.journal_place import journal_place
-from runtime.known_models import shipped_prices
+from pipelines.guardrails.breaker_panel import BreakerPanel
+from runtime.composition import Composition, gateway_children
+from runtime.gateway import TcpAddress, version
 from runtime.log_events import log_lifecycle
-from runtime.metrics import MetricsAddress, MetricsServer, NodeMetrics
-from runtime.settings import ProviderRates, Settings, VendorSettings, changed_keys
+from runtime.metrics import MetricsAddress, NodeMetrics
+from runtime.settings import Settings, VendorSettings, changed_keys, taken_over
 from runtime.shutdown import ShutdownRequest
 from supervisors import Supervisor, snapshot
-from supervisors.tree import AuditPart, NodeParts, node_tree
+from supervisors.tree import node_tree
 
 STOP_WAIT_S = 8.0
-# Handed to their actors when these start.
-FIXED = (
-    "state_dir",
-    "socket_path",
-    "metrics",
-    "providers",
-    "routes",
-    "journal",
-    "retention",
-    "rate_limits",
-    "breakers",
-    "budgets",
-    "guardrails",
-    "approvals",
-    "audit",
-    "access",
-    "tcp",
-)
-LIMITS_HELD = (
-    "concurrent_runs",
-    "concurrent_runs_per_tenant",
-    "connections",
-    "requests_per_s",
-    "request_timeout_s",
-)
 TRIGGER_ANSWER_S = 30.0
 
 _log = logging.getLogger("evopipe.node")
@@ -108,9 +69,10 @@ class Node:
     async def start(self) -> None:
         """Starts the tree. Raises `StartError` with the first child's reason; then nothing is left running."""
         self.audit.greeting = self._greeting
+        made_of = Composition(self.settings, self.kernel, self.kill_view, self.breakers, self.leases, self.audit)
         self._root = await self.kernel.spawn(
             Supervisor,
-            node_tree(self._parts()),
+            node_tree(made_of.parts(gateway_children(self.settings, self, self.metrics))),
             name="node",
             strategy="rest_for_one",
             max_restarts=3,
@@ -144,16 +106,9 @@ class Node:
         All else needs a restart; what differs there is said in the log.
         """
         before = self.settings
-        fixed = [name for name in FIXED if getattr(settings, name) != getattr(self.settings, name)]
-        held = [name for name in LIMITS_HELD if getattr(settings.limits, name) != getattr(self.settings.limits, name)]
-        if fixed or held:
-            named = [*fixed, *(f"limits.{name}" for name in held)]
-            _log.warning("these settings changed and need a restart to take effect: %s", ", ".join(named))
-        keep: dict[str, object] = {name: getattr(self.settings, name) for name in fixed}
-        keep["limits"] = settings.limits.model_copy(
-            update={name: getattr(self.settings.limits, name) for name in LIMITS_HELD}
-        )
-        self.settings = settings.model_copy(update=keep)
+        self.settings, held = taken_over(before, settings)
+        if held:
+            _log.warning("these settings changed and need a restart to take effect: %s", ", ".join(held))
         changed = changed_keys(before.model_dump(), settings.model_dump())
         waiting = changed_keys(self.settings.model_dump(), settings.model_dump())
         self.audit.record(
@@ -226,110 +181,3 @@ class Node:
         if vendor.api_key() is not None:
             return "key found"
         return f"no key: set {vendor.api_key_env}" if vendor.api_key_env else "no key"
-
-    # ---- parts ---------------------------------------------------------------------------------------------
-
-    def _parts(self) -> NodeParts:
-        settings = self.settings
-        return NodeParts(
-            state_dir=settings.state_dir,
-            journal=journal_place(settings),
-            kill_view=self.kill_view,
-            by_name=self.kernel.ref,
-            providers={name: self._provider(name) for name in PROVIDERS},
-            usable_providers=self._usable_providers,
-            routes={"claude": settings.route("claude"), "gemini": settings.route("gemini")},
-            max_live_runs=settings.limits.concurrent_runs,
-            max_live_runs_per_tenant=settings.limits.concurrent_runs_per_tenant,
-            breakers=self.breakers,
-            watchdog=ChildSpec(id="loop_watchdog", actor_class=LoopWatchdog, name="loop_watchdog"),
-            gateway=self._gateway(),
-            audit=self._audit(),
-            price_of=self._prices(),
-            budgets=settings.budgets.plan(),
-            budget_audit=budget_changes_noted_by(self.kernel.ref),
-            breaker_audit=breaker_orders_noted_by(self.kernel.ref, self.audit, self.kernel.clock.wall),
-            approval_audit=auto_approvals_noted_by(self.kernel.ref, self.kernel.clock.wall),
-            approval_rules=settings.approvals.rules(),
-            leases=self.leases,
-            levels=settings.guardrails.by_name(),
-            retention=Policy(**settings.retention.model_dump()),
-        )
-
-    def _audit(self) -> AuditPart:
-        place = AuditPlace.of(self.settings.state_dir)
-        heads = self.settings.audit.heads_file
-        if heads is not None:
-            place = AuditPlace(place.directory, heads)
-        return AuditPart(place, self.audit, self.settings.audit.segment_bytes, self.kernel.clock.wall)
-
-    def _usable_providers(self) -> tuple[str, ...]:
-        return tuple(
-            name
-            for name, entry in PROVIDERS.items()
-            if (not entry.needs_key or getattr(self.settings.providers, name).api_key() is not None)
-            and self.breakers.lets_through(BreakerName(BreakerKind.PROVIDER, name), self.kernel.clock.now())
-        )
-
-    def _prices(self) -> PriceOf:
-        """What calls cost by the shipped price list, a provider's own model where none is named."""
-
-        def price_of(provider: str, model: str | None, input_tokens: int, output_tokens: int) -> Decimal | None:
-            entry = PROVIDERS.get(provider)
-            if entry is None:
-                return None
-            if not entry.language_model:
-                return Decimal(0)
-            asked = model or getattr(self.settings.providers, provider).model or entry.default_model
-            return shipped_prices().cost_usd(asked, Usage(input_tokens, output_tokens), self.kernel.clock.wall())
-
-        return price_of
-
-    def _provider(self, name: str) -> tuple[ChildSpec, ...]:
-        prices = shipped_prices()
-        if name == "offline":
-            offline = self.settings.providers.offline
-            return provider_children(
-                name,
-                ProviderOptions(latency_s=offline.latency_s, prices=prices),
-                offline.connections,
-                limits=self.settings.rate_limits.offline.limits(),
-                panel=self.breakers,
-            )
-        vendor: VendorSettings = getattr(self.settings.providers, name)
-        options = ProviderOptions(
-            api_key=vendor.api_key(),
-            base_url=vendor.base_url,
-            model=vendor.model,
-            timeout_s=vendor.timeout_s,
-            key_hint=f"Set {vendor.api_key_env} or providers.{name}.api_key_file and restart the node.",
-            prices=prices,
-        )
-        rates: ProviderRates = getattr(self.settings.rate_limits, name)
-        return provider_children(name, options, vendor.connections, limits=rates.limits(), panel=self.breakers)
-
-    def _gateway(self) -> tuple[ChildSpec, ...]:
-        metrics = self.settings.metrics
-        children: list[ChildSpec] = []
-        if metrics.enabled:
-            children.append(
-                ChildSpec(
-                    id="metrics_server",
-                    actor_class=MetricsServer,
-                    args=(self.metrics,),
-                    kwargs={"host": metrics.host, "port": metrics.port},
-                    name="metrics_server",
-                )
-            )
-        children.append(
-            ChildSpec(
-                id="socket_server",
-                actor_class=SocketServer,
-                args=(self, Path(self.settings.socket_path)),
-                name="socket_server",
-            )
-        )
-        tcp = self.settings.tcp
-        if tcp.enabled:
-            children.append(ChildSpec(id="tcp_server", actor_class=TcpServer, args=(self, tcp), name="tcp_server"))
-        return tuple(children)

@@ -55,6 +55,11 @@ class UnixConnection(http.client.HTTPConnection):
             self.close()
             raise
 
+    def silence(self, seconds: float) -> None:
+        """No single wait for the rest of the answer takes longer."""
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
+
     def _connected(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

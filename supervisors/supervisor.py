@@ -6,51 +6,31 @@ from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from msgspec import Struct
-
 from actors.kernel import (
     Actor,
     ActorRef,
-    AlreadyPresent,
-    AlreadyStarted,
-    ChildCounts,
-    ChildInfo,
     ChildRestarted,
-    ChildRunning,
     ChildSpec,
     CountChildren,
-    Crashed,
     DeleteChild,
     Exit,
     ExitReason,
     KernelError,
-    NotFound,
     RestartChild,
     Shutdown,
     StartChild,
     StartError,
     TerminateChild,
     WhichChildren,
-    is_abnormal,
 )
 from supervisors.backoff import Backoff
+from supervisors.children import Child, check_absent, counts, infos, named, shuts_down, stopped
 from supervisors.escalation import escalate
 from supervisors.intensity import RestartWindow
 from supervisors.spec_rules import check_options, check_spec, check_specs
-from supervisors.starting import start_error
-from supervisors.stopping import ask_to_end, ends_within, stop_children
+from supervisors.starting import start_error, wait_for_name
+from supervisors.stopping import ask_to_end, stop_children
 from supervisors.strategy import AutoShutdown, Strategy, affected, should_restart
-
-#: How long a start waits for an ending actor that still holds the child's name.
-NAME_WAIT_S = 10.0
-
-
-class _Child(Struct):
-    spec: ChildSpec
-    ref: ActorRef[Any] | None = None
-    restarting: bool = False
-    restarts: int = 0
-    former: ActorRef[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +71,8 @@ class Supervisor(Actor):
         self._auto_shutdown: AutoShutdown = auto_shutdown
         self._backoff = backoff
         self._window = RestartWindow(max_restarts, max_seconds)
-        self._children: dict[str, _Child] = {spec.id: _Child(spec) for spec in children}
-        self._by_ref: dict[ActorRef[Any], _Child] = {}  # or each crash would search through all siblings
+        self._children: dict[str, Child] = {spec.id: Child(spec) for spec in children}
+        self._by_ref: dict[ActorRef[Any], Child] = {}  # or each crash would search through all siblings
         self._ending = False
         self._starting: tuple[ActorRef[Any], ChildSpec] | None = None
 
@@ -108,9 +88,7 @@ class Supervisor(Actor):
                 return self._start_slowly(child, pending, children)
         return None
 
-    async def _start_slowly(
-        self, child: _Child, pending: Coroutine[Any, Any, None], children: Iterator[_Child]
-    ) -> None:
+    async def _start_slowly(self, child: Child, pending: Coroutine[Any, Any, None], children: Iterator[Child]) -> None:
         starting = child
         try:
             await pending
@@ -162,9 +140,9 @@ class Supervisor(Actor):
             case DeleteChild(child_id):
                 return self._delete(child_id)
             case WhichChildren():
-                return self._which()
+                return infos(self._children)
             case CountChildren():
-                return self._count()
+                return counts(self._children)
             case _:
                 return super().on_receive(message)
 
@@ -179,11 +157,12 @@ class Supervisor(Actor):
             return self._restart(child, message.reason)
         if child.spec.restart == "temporary":
             del self._children[child.spec.id]
-        if child.spec.significant:
-            self._consider_auto_shutdown(child, message.reason)
+        if child.spec.significant and shuts_down(self._auto_shutdown, self._children, child, message.reason):
+            self._ending = True
+            self.ref.exit(Shutdown(f"significant child {child.spec.id} ended"))
         return None
 
-    async def _restart(self, child: _Child, reason: ExitReason) -> None:
+    async def _restart(self, child: Child, reason: ExitReason) -> None:
         child.restarts += 1
         child.restarting = True
         if self._backoff is not None:
@@ -197,7 +176,7 @@ class Supervisor(Actor):
         if child is not None and child.restarting and child.restarts == due.attempt and not self._ending:
             await self._restart_now(child, due.reason)
 
-    async def _restart_now(self, child: _Child, reason: ExitReason) -> None:
+    async def _restart_now(self, child: Child, reason: ExitReason) -> None:
         if not self._window.admit(self.kernel.clock.now()):
             self._escalate(child, reason)
             return
@@ -223,29 +202,19 @@ class Supervisor(Actor):
             self.kernel.events.publish(ChildRestarted(str(self), child_id, reason, sibling.former, sibling.ref))
             sibling.former = None  # a dead ref holds what its actor left
 
-    def _escalate(self, child: _Child, reason: ExitReason) -> None:
+    def _escalate(self, child: Child, reason: ExitReason) -> None:
         self._ending = True
         child.restarting = False
         escalate(self.kernel, self.ref, self._window, child.spec.id, reason)
 
-    def _consider_auto_shutdown(self, child: _Child, reason: ExitReason) -> None:
-        others = [c for c in self._children.values() if c.spec.significant and c is not child]
-        by_itself = child.spec.restart == "temporary" or not is_abnormal(reason)
-        all_gone = all(c.ref is None and not c.restarting for c in others)
-        if by_itself and (
-            self._auto_shutdown == "any_significant" or (self._auto_shutdown == "all_significant" and all_gone)
-        ):
-            self._ending = True
-            self.ref.exit(Shutdown(f"significant child {child.spec.id} ended"))
-
     # ---- children ------------------------------------------------------------------------------------------
 
-    async def _start(self, child: _Child) -> None:
+    async def _start(self, child: Child) -> None:
         pending = self._begin(child)
         if pending is not None:
             await pending
 
-    def _begin(self, child: _Child) -> Coroutine[Any, Any, None] | None:
+    def _begin(self, child: Child) -> Coroutine[Any, Any, None] | None:
         """Starts a child; what is left to be waited for, if its init waits. Raises `StartError`, as that does."""
         spec, ref = child.spec, self.ref
         former = None if spec.name is None else self.kernel.registry.find(spec.name)
@@ -269,14 +238,11 @@ class Supervisor(Actor):
         self._started(child, cell.ref)
         return None
 
-    async def _start_after(self, former: ActorRef[Any], child: _Child) -> None:
-        """The name still belongs to one that is ending: what is left of a tree that was killed from above."""
-        if not await ends_within(self.kernel, former, NAME_WAIT_S):
-            late = TimeoutError(f"{former} has not ended within {NAME_WAIT_S:g} s and holds the name")
-            raise StartError(f"{self}/{child.spec.id}", Crashed(late))
+    async def _start_after(self, former: ActorRef[Any], child: Child) -> None:
+        await wait_for_name(self.kernel, former, f"{self}/{child.spec.id}")
         await self._start(child)
 
-    async def _finish_start(self, child: _Child, cell: Any) -> None:
+    async def _finish_start(self, child: Child, cell: Any) -> None:
         self._starting = cell.ref, child.spec
         try:
             await self.kernel.finish_start(cell, child.spec.start_timeout_s)
@@ -286,7 +252,7 @@ class Supervisor(Actor):
             self._starting = None
         self._started(child, cell.ref)
 
-    def _started(self, child: _Child, ref: ActorRef[Any]) -> None:
+    def _started(self, child: Child, ref: ActorRef[Any]) -> None:
         child.restarting = False
         child.ref = ref if ref.is_alive() else None
         if child.ref is not None:
@@ -306,55 +272,24 @@ class Supervisor(Actor):
 
     async def _add(self, spec: ChildSpec) -> ActorRef[Any] | None:
         check_spec(spec)
-        present = self._children.get(spec.id)
-        if present is not None:
-            raise AlreadyStarted(spec.id, present.ref) if present.ref else AlreadyPresent(spec.id)
-        child = _Child(spec)
+        check_absent(self._children, spec.id)
+        child = Child(spec)
         await self._start(child)
         if child.ref is not None or spec.restart != "temporary":
             self._children[spec.id] = child
         return child.ref
 
     async def _terminate(self, which: str | ActorRef[Any]) -> None:
-        child_id = which
-        if isinstance(which, ActorRef):
-            child_id = next((i for i, c in self._children.items() if c.ref is which), None)
-        child = self._children.get(child_id) if isinstance(child_id, str) else None
-        if child is None:
-            raise NotFound(which)
+        child = named(self._children, which)
         await self._end([child.spec.id])
         if child.spec.restart == "temporary":
             del self._children[child.spec.id]
 
     async def _start_again(self, child_id: str) -> ActorRef[Any] | None:
-        child = self._stopped(child_id)
+        child = stopped(self._children, child_id)
         await self._start(child)
         return child.ref
 
     def _delete(self, child_id: str) -> None:
-        self._stopped(child_id)
+        stopped(self._children, child_id)
         del self._children[child_id]
-
-    def _stopped(self, child_id: str) -> _Child:
-        child = self._children.get(child_id)
-        if child is None:
-            raise NotFound(child_id)
-        if child.ref is not None or child.restarting:
-            raise ChildRunning(child_id)
-        return child
-
-    def _which(self) -> tuple[ChildInfo, ...]:
-        return tuple(
-            ChildInfo(c.spec.id, "restarting" if c.restarting else c.ref, c.spec.type, c.restarts)
-            for c in self._children.values()
-        )
-
-    def _count(self) -> ChildCounts:
-        children = self._children.values()
-        supervisors = sum(c.spec.type == "supervisor" for c in children)
-        return ChildCounts(
-            specs=len(children),
-            active=sum(c.ref is not None for c in children),
-            supervisors=supervisors,
-            workers=len(children) - supervisors,
-        )

@@ -50,6 +50,7 @@ from pipelines.execution import (
     waited_s,
     weigh,
 )
+from pipelines.extraction import checks_prepared, prepare_checks
 
 MOST_PENDING = 20_000
 LOOK_EVERY_S = 30.0
@@ -166,6 +167,8 @@ class ApprovalDesk(Actor):
             raise await self._refusal(message.question_id)
         if waiting.recording is not None:
             raise AnsweredError(message.question_id, waiting.recording)
+        if waiting.question.fields is not None and not checks_prepared():
+            await asyncio.to_thread(prepare_checks)
         async with waiting.turn:
             return await self._answer_in_turn(waiting, message)
 

@@ -29,15 +29,8 @@ from actors.breakers.messages import (
 )
 from actors.kernel import Actor, ActorDeadError, MailboxFull
 from pipelines.guardrails.breaker import BreakerState
-from pipelines.guardrails.breaker_panel import (
-    BreakerChanged,
-    BreakerError,
-    BreakerName,
-    BreakerPanel,
-    Entry,
-    KeptBreaker,
-    parse_name,
-)
+from pipelines.guardrails.breaker_panel import BreakerChanged, BreakerPanel, Entry, KeptBreaker
+from pipelines.guardrails.breaker_rules import BreakerError, BreakerName, parse_name
 from pipelines.guardrails.breaker_state import BreakerStateError, to_keep
 
 SAVE_WAIT_S = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.guardrails.breaker_panel import BreakerError
+from pipelines.guardrails.breaker_rules import BreakerError
 
 BreakerOrder = Literal["open", "close", "reset"]
 

@@ -2,11 +2,12 @@
 
 records, errors   values
 large, lost       values kept apart because they are large, and what stands for one that is lost
-store             the seam; memory and sqlite (failures, rows, blobs, schema) are its two stores
+store             the seam; memory and sqlite are its two stores
+preparing         writes ready for a database; sqlite's: batches and rows (writes), reading, blobs, schema, failures
 url               the store of a database that a URL names (PostgreSQL)
 checking          everything that is wrong in a journal (`evopipe fsck`)
 operations        what is done to whole runs: replay, reopening, retention (upkeep, blanking), vacuum
-writer, journal   the actors
+writer, journal   what its thread does; the actor
 """
 
 from actors.journal.checking import Finding, check_file, check_pages, open_to_read
@@ -38,6 +39,8 @@ from actors.journal.operations import (
 from actors.journal.records import (
     FINAL_STATUSES,
     CloseRun,
+    Ended,
+    EndRun,
     KeptText,
     OpenRun,
     RecordStep,
@@ -57,6 +60,8 @@ __all__ = [
     "BlankRuns",
     "CloseRun",
     "Copied",
+    "EndRun",
+    "Ended",
     "FindRun",
     "Finding",
     "ForgetRuns",

@@ -14,8 +14,18 @@ from itertools import groupby
 
 from actors.journal import rows
 from actors.journal.errors import JournalError
-from actors.journal.records import RUNNING, CloseRun, OpenRun, RecordStep, StepRecord, WriteReply
-from actors.journal.rows import Prepared
+from actors.journal.preparing import Prepared
+from actors.journal.records import (
+    FINAL_STATUSES,
+    RUNNING,
+    CloseRun,
+    Ended,
+    EndRun,
+    OpenRun,
+    RecordStep,
+    StepRecord,
+    WriteReply,
+)
 
 #: Rows a statement: few sizes, so that SQLite prepares each once and the driver keeps it.
 SIZES = (64, 8, 1)
@@ -28,6 +38,7 @@ _RUNS = (
 _CLOSE = "UPDATE runs SET status = ?, outcome = ?, finished = 1, closed_at = ? WHERE run_id = ? AND finished = 0"
 
 Ready = Prepared | JournalError
+Kind = type[OpenRun | RecordStep | CloseRun | EndRun]
 Answer = WriteReply | JournalError
 
 
@@ -47,7 +58,7 @@ def write_alone(connection: sqlite3.Connection, batch: Sequence[Ready]) -> list[
     """Writes what goes into one statement, which is a transaction by itself: no other is open. None, and nothing was
     written, for everything else: `write_all` has to see to it. `sqlite3.Error` means the store failed."""
     kind = _kind(batch[0]) if len(batch) in SIZES else None
-    if kind is None or (kind is CloseRun and len(batch) > 1):
+    if kind is None or kind is EndRun or (kind is CloseRun and len(batch) > 1):
         return None
     chunk = [each for each in batch if isinstance(each, Prepared) and type(each.write) is kind and each.large is None]
     if len(chunk) < len(batch):
@@ -56,12 +67,12 @@ def write_alone(connection: sqlite3.Connection, batch: Sequence[Ready]) -> list[
         closed = _close_now(connection, chunk[0])
         return None if closed is None else [closed]
     try:
-        return _record_steps(connection, chunk) if kind is RecordStep else _open_runs(connection, chunk)
+        return [*_record_steps(connection, chunk)] if kind is RecordStep else _open_runs(connection, chunk)
     except sqlite3.IntegrityError:
         return None
 
 
-def _kind(ready: Ready) -> type[OpenRun | RecordStep | CloseRun] | None:
+def _kind(ready: Ready) -> Kind | None:
     return None if isinstance(ready, JournalError) else type(ready.write)
 
 
@@ -73,22 +84,37 @@ def _chunks(group: list[Prepared]) -> Iterator[list[Prepared]]:
             start += size
 
 
-def _write(
-    connection: sqlite3.Connection, kind: type[OpenRun | RecordStep | CloseRun], chunk: list[Prepared]
-) -> list[Answer]:
+def _write(connection: sqlite3.Connection, kind: Kind, chunk: list[Prepared]) -> list[Answer]:
+    if kind is EndRun:
+        return _end_runs(connection, chunk)
     if any(ready.large is not None for ready in chunk):
         return [rows.write(connection, ready) for ready in chunk]
     if kind is CloseRun:
         return [_close(connection, ready) for ready in chunk]
     try:
-        return _record_steps(connection, chunk) if kind is RecordStep else _open_runs(connection, chunk)
+        return [*_record_steps(connection, chunk)] if kind is RecordStep else _open_runs(connection, chunk)
     except sqlite3.IntegrityError:
         return [rows.write(connection, ready) for ready in chunk]
 
 
-def _record_steps(connection: sqlite3.Connection, chunk: list[Prepared]) -> list[Answer]:
-    values: list[object] = []
+def _end_runs(connection: sqlite3.Connection, chunk: list[Prepared]) -> list[Answer]:
+    parts = [ready.parts for ready in chunk if ready.parts is not None]
+    if any(step.large is not None or end.large is not None for step, end in parts):
+        return [rows.write(connection, ready) for ready in chunk]
+    try:
+        stand = _record_steps(connection, [step for step, _ in parts])
+    except sqlite3.IntegrityError:
+        return [rows.write(connection, ready) for ready in chunk]
     answers: list[Answer] = []
+    for record, (_, end) in zip(stand, parts, strict=True):
+        closed = _close(connection, end)
+        answers.append(Ended(record, closed) if isinstance(closed, str) else closed)
+    return answers
+
+
+def _record_steps(connection: sqlite3.Connection, chunk: list[Prepared]) -> list[StepRecord]:
+    values: list[object] = []
+    answers: list[StepRecord] = []
     for ready in chunk:
         step = ready.write
         assert isinstance(step, RecordStep)
@@ -121,7 +147,7 @@ def _close_now(connection: sqlite3.Connection, ready: Prepared) -> str | None:
     """The status of a run that was unfinished until now; None, and nothing was written, for everything else."""
     end = ready.write
     assert isinstance(end, CloseRun)
-    if end.status not in rows.FINAL_STATUSES:
+    if end.status not in FINAL_STATUSES:
         return None
     changed = connection.execute(_CLOSE, (end.status, ready.texts[0], ready.at, end.run_id))
     return end.status if changed.rowcount == 1 else None

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from actors.journal.reading import runs
 from actors.journal.records import FINAL_STATUSES, RunRecord
-from actors.journal.rows import runs
 from actors.journal.schema import MIGRATIONS
 
 MOST_OF_A_KIND: Final = 100

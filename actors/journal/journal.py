@@ -1,6 +1,6 @@
 """The Journal: what happened in every run, so that no finished step is ever done twice.
 
-Callers send `OpenRun`, `RecordStep`, `CloseRun` and are answered after the commit. While one transaction is
+Callers send `OpenRun`, `RecordStep`, `EndRun`, `CloseRun` and are answered after the commit. While one transaction is
 being written the next records gather, and all that gathered goes into the next transaction (group commit):
 a thousand waiting runs share one write to the disk.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -27,9 +28,11 @@ from actors.kernel import Actor, CallTimeout, OwnThread, Reply
 
 VACUUM_TIMEOUT_S = 600.0
 
+Batch = list[tuple[Write | Read | Operation, Reply]]
+
 
 class Journal(Actor):
-    """Answers `OpenRun`, `RecordStep`, `CloseRun`, `LoadRun`, `ReadText`, `UnfinishedRuns`,
+    """Answers `OpenRun`, `RecordStep`, `CloseRun`, `EndRun`, `LoadRun`, `ReadText`, `UnfinishedRuns`,
     `ListRuns`, `FindRun`, and the messages of `operations`.
 
     A store that blocks gets a thread of the Journal's own; one that does not is written in the handler itself.
@@ -55,7 +58,8 @@ class Journal(Actor):
         self._commit_timeout_s = commit_timeout_s
         self._store: JournalStore | None = None
         self._waiting: deque[tuple[Write | Read | Operation, Reply]] = deque()
-        self._idle: asyncio.Future[None] | None = None  # set when something waits again
+        self._writing = False
+        self._idle: asyncio.Future[None] | None = None  # awaited at the end: nothing is being written any more
 
     def on_start(self) -> Any:
         if self._place.blocking:
@@ -68,9 +72,9 @@ class Journal(Actor):
         if thread is None:
             self._close()
             return
-        while self._waiting:
-            # Their callers are being told that the Journal ends; what they sent is kept all the same.
-            await self._apply([self._waiting.popleft()[0] for _ in range(min(len(self._waiting), self._max_batch))])
+        if self._writing:  # what waits is written too, and answered
+            self._idle = self.kernel.loop.create_future()
+            await self._idle
         await thread.run(self._close, self._commit_timeout_s)
 
     def release(self) -> None:
@@ -98,8 +102,6 @@ class Journal(Actor):
     async def _start_thread(self) -> None:
         self.own_thread = OwnThread(self._cell)
         await self.own_thread.run(self._open)
-        # One task for the Journal's whole life: begun for each commit, it would be a good part of what a commit costs.
-        self.spawn_task(self._drain())
 
     def _open(self) -> None:
         self._store = self._place.open()
@@ -119,38 +121,58 @@ class Journal(Actor):
             )
             return
         self._waiting.append((message, reply))
-        idle, self._idle = self._idle, None
-        if idle is not None and not idle.done():
-            idle.set_result(None)
+        if not self._writing:
+            self._writing = True
+            # In the loop's next turn: all who record something in this one share a transaction.
+            self.kernel.loop.call_soon(self._write)
 
-    async def _drain(self) -> None:
-        while True:
-            while not self._waiting:
-                self._idle = self.kernel.loop.create_future()
-                await self._idle
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch))]
-            answers = await self._commit([message for message, _ in batch])
-            for (_, reply), answered in zip(batch, answers, strict=True):
-                if isinstance(answered, JournalError):
-                    reply.fail(answered)
-                else:
-                    reply.set(answered)
+    def _write(self) -> None:
+        """Has the thread write what waits. What comes while it does so goes into the next transaction."""
+        if self._cell.status == "dead":
+            return
+        waiting = self._waiting
+        if len(waiting) == 1:
+            batch = [waiting.popleft()]
+        else:
+            batch = [waiting.popleft() for _ in range(min(len(waiting), self._max_batch))]
+        work, patience_s = self._work([message for message, _ in batch])
+        assert self.own_thread is not None
+        self.own_thread.begin(work, partial(self._written, batch), patience_s)
 
-    async def _commit(self, items: list[Write | Read | Operation]) -> list[Any]:
-        try:
-            return await self._apply(items)
-        except CallTimeout:
-            unknown = JournalUnavailableError(
-                f"the disk did not confirm the record within {self._commit_timeout_s:g} s; it may or may not "
-                "have been kept",
-                fix="send the same record again (the first one wins); check the disk",
-            )
-            return [unknown] * len(items)
+    def _written(self, batch: Batch, answers: list[Any] | None, error: BaseException | None) -> None:
+        if isinstance(error, CallTimeout):
+            error, answers = None, [self._unknown()] * len(batch)
+        if error is not None:
+            self._rest()
+            raise error
+        assert answers is not None
+        for (_, reply), answered in zip(batch, answers, strict=True):
+            if isinstance(answered, JournalError):
+                reply.fail(answered)
+            else:
+                reply.set(answered)
+        if self._waiting:
+            self._write()
+        else:
+            self._rest()
 
-    async def _apply(self, items: list[Write | Read | Operation]) -> list[Any]:
-        thread, store = self.own_thread, self._store
-        assert thread is not None and store is not None
+    def _rest(self) -> None:
+        self._writing = False
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _unknown(self) -> JournalUnavailableError:
+        return JournalUnavailableError(
+            f"the disk did not confirm the record within {self._commit_timeout_s:g} s; it may or may not have been "
+            "kept",
+            fix="send the same record again (the first one wins); check the disk",
+        )
+
+    def _work(self, items: list[Write | Read | Operation]) -> tuple[Callable[[], list[Any]], float]:
+        """What the thread does with these, and how long that may take."""
+        store = self._store
+        assert store is not None
         patience_s = self._commit_timeout_s
         if Vacuum in map(type, items):
             patience_s = max(patience_s, VACUUM_TIMEOUT_S)
-        return await thread.run(partial(apply, store, items, self.kernel.clock.wall()), patience_s)
+        return partial(apply, store, items, self.kernel.clock.wall()), patience_s

@@ -32,6 +32,8 @@ from actors.journal.records import (
     FINAL_STATUSES,
     RUNNING,
     CloseRun,
+    Ended,
+    EndRun,
     KeptText,
     OpenRun,
     RecordStep,
@@ -40,6 +42,7 @@ from actors.journal.records import (
     StepRecord,
     Write,
     WriteReply,
+    is_as_given,
     is_same_definition,
 )
 
@@ -113,16 +116,14 @@ class MemoryStore:
         """Applies one write; raises the `JournalError` that refuses it."""
         match write:
             case RecordStep():
-                steps = self._run(write.run_id).steps
-                record = steps.get(write.step)
-                if record is None:
-                    record = StepRecord(write.run_id, write.step, write.attempt, write.status, write.result, at)
-                    steps[write.step] = record
-                return record
+                return self._record_step(write, at)
             case OpenRun():
                 return self._open_run(write, at)
             case CloseRun():
                 return self._close_run(write, at)
+            case EndRun(step, end):
+                record = self._record_step(step, at)
+                return Ended(record, self._close_run(end, at) if is_as_given(record, step) else None)
             case _:
                 assert_never(write)
 
@@ -170,6 +171,14 @@ class MemoryStore:
         if run is None:
             raise unknown_run(run_id)
         return run
+
+    def _record_step(self, write: RecordStep, at: float) -> StepRecord:
+        steps = self._run(write.run_id).steps
+        record = steps.get(write.step)
+        if record is None:
+            record = StepRecord(write.run_id, write.step, write.attempt, write.status, write.result, at)
+            steps[write.step] = record
+        return record
 
     def _open_run(self, write: OpenRun, at: float) -> tuple[str, bool]:
         key = write.idempotency_key

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from msgspec import Struct
 from pydantic import JsonValue
 
+from actors.journal.errors import JournalError
+from actors.journal.json_text import as_json
 from actors.journal.large import Stored
 
 FINAL_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
@@ -75,6 +77,36 @@ class StepRecord(Struct, frozen=True):
     stored: Stored | None = None
 
 
+class EndRun(Struct, frozen=True):
+    """Records a run's last step and closes the run, both or neither. Replies `Ended`. Where
+    another result than `step`'s stands for that step already nothing is closed."""
+
+    step: RecordStep
+    end: CloseRun
+
+    @property
+    def run_id(self) -> str:
+        """The run that ends."""
+        return self.step.run_id
+
+
+class Ended(Struct, frozen=True):
+    """The record that stands for the step, and the status that the run has ended with; None: it has not."""
+
+    step: StepRecord
+    status: str | None
+
+
+def is_as_given(stands: StepRecord, given: RecordStep) -> bool:
+    """Whether the record that stands for a step is this one, or says the same."""
+    if stands.result is given.result:
+        return True
+    try:
+        return stands.status == given.status and as_json(stands.result) == as_json(given.result)
+    except (JournalError, TypeError, ValueError, RecursionError):  # it is lost, or not JSON
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run with its recorded steps, by step path, in the order they were recorded. `outcome` is like a step's
@@ -122,7 +154,7 @@ class KeptText:
     part: bytes
 
 
-Write = OpenRun | RecordStep | CloseRun
-WRITES = (OpenRun, RecordStep, CloseRun)
-WriteReply = tuple[str, bool] | StepRecord | str
-"""What `OpenRun`, `RecordStep` and `CloseRun` reply, in this order."""
+Write = OpenRun | RecordStep | CloseRun | EndRun
+WRITES = (OpenRun, RecordStep, CloseRun, EndRun)
+WriteReply = tuple[str, bool] | StepRecord | str | Ended
+"""What `OpenRun`, `RecordStep`, `CloseRun` and `EndRun` reply, in this order."""

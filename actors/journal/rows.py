@@ -1,99 +1,26 @@
-"""Records to rows and back: the SQL of the journal."""
+"""Records to rows: the SQL of the journal's writes, one at a time."""
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any
 
-from msgspec import Struct
-from pydantic import JsonValue
-
-from actors.journal import blobs
-from actors.journal.errors import JournalError, NotJsonError, ResultLostError, conflict, unknown_run
-from actors.journal.json_text import as_json, from_json
-from actors.journal.large import LARGE_BYTES, Large, Stored, parted
+from actors.journal import blobs, reading
+from actors.journal.errors import JournalError, conflict, unknown_run
+from actors.journal.json_text import from_json
+from actors.journal.preparing import Prepared
 from actors.journal.records import (
     FINAL_STATUSES,
     RUNNING,
     CloseRun,
-    KeptText,
+    Ended,
+    EndRun,
     OpenRun,
     RecordStep,
-    RunRecord,
-    RunSummary,
     StepRecord,
-    Write,
     WriteReply,
+    is_as_given,
     is_same_definition,
 )
-
-MAX_TEXT = 900_000_000
-"""SQLite keeps rows of up to 1,000,000,000 bytes; refuse before it does."""
-
-_RUN = (
-    "run_id, pipeline_name, definition, definition_hash, inputs, meta, status, outcome, idempotency_key, opened_at,"
-    " closed_at, stored"
-)
-_STEP = "step, attempt, steps.status, result, at, steps.stored"
-
-
-class Prepared(Struct, frozen=True):
-    """A write with its JSON made, so that the transaction holds the lock for no longer than SQLite needs."""
-
-    write: Write
-    texts: tuple[str, ...]
-    at: float
-    large: Large | None = None
-
-    @property
-    def note(self) -> tuple[str | None, str | None]:
-        """What a row says of the value that is kept apart: its hash, and all that is known of it."""
-        if self.large is None:
-            return None, None
-        return self.large.stored.sha256, as_json(self.large.stored.facts())
-
-
-def prepared(write: Write, at: float, large_bytes: int = LARGE_BYTES) -> Prepared | JournalError:
-    """The write ready for a transaction, or the `NotJsonError` that refuses it.
-
-    Whatever SQLite would choke on is refused here, so that one bad record cannot fail its whole batch.
-    """
-    large: Large | None = None
-    try:
-        match write:
-            case RecordStep():
-                names = (write.run_id, write.step, write.status)
-                texts = (as_json(write.result),)
-                large = parted(write.result, texts[0], large_bytes)
-            case OpenRun():
-                names = (
-                    write.run_id,
-                    write.pipeline_name,
-                    write.definition_hash,
-                    write.idempotency_key or "",
-                )
-                texts = (as_json(write.definition), as_json(dict(write.inputs)), as_json(dict(write.meta)))
-            case CloseRun():
-                names = (write.run_id, write.status)
-                texts = (as_json(write.outcome),)
-                large = parted(write.outcome, texts[0], large_bytes)
-        for name in names:
-            name.encode()
-        if sum(map(len, texts)) > MAX_TEXT:
-            raise ValueError(f"larger than {MAX_TEXT} bytes; write large results to a file")
-    except ResultLostError as lost:
-        return lost
-    except (TypeError, ValueError, RecursionError) as error:
-        return NotJsonError(
-            f"a value of run {write.run_id!r} cannot be kept as JSON ({error})",
-            fix="return plain JSON values (text, number, true/false, null, list, object) from the step",
-        )
-    if large is not None:
-        texts = (large.summary,)
-    return Prepared(write, texts, at, large)
 
 
 def write(connection: sqlite3.Connection, ready: Prepared) -> WriteReply | JournalError:
@@ -105,146 +32,14 @@ def write(connection: sqlite3.Connection, ready: Prepared) -> WriteReply | Journ
             return _open_run(connection, run, ready)
         case CloseRun() as end:
             return _close_run(connection, end, ready)
+        case EndRun() as both:
+            return _end_run(connection, both, ready)
 
 
-def runs(
-    connection: sqlite3.Connection, where: str, values: tuple[Any, ...], *, whole: bool = True, under: str = ""
-) -> tuple[RunRecord, ...]:
-    """The runs that fit `where` (SQL of ours, never text from outside), oldest first, with their steps whose paths
-    begin with `under`. Not `whole`: of large values only the small fields."""
-    found = connection.execute(f"SELECT {_RUN} FROM runs WHERE {where} ORDER BY seq", values).fetchall()
-    return tuple(_run(connection, row, _steps(connection, row[0], whole, under), whole) for row in found)
-
-
-def unfinished(connection: sqlite3.Connection) -> tuple[RunRecord, ...]:
-    """The runs that have not ended, oldest first, with their steps; of large values only the small fields.
-
-    Thousands at a start: their steps come in one query, and runs of one pipeline share its definition.
-    """
-    found = connection.execute(f"SELECT {_RUN} FROM runs WHERE finished = 0 ORDER BY seq").fetchall()
-    # By the index of the unfinished: all steps of a run come together, in the order of their names.
-    steps = connection.execute(
-        f"SELECT steps.run_id, steps.seq, {_STEP} FROM runs CROSS JOIN steps ON steps.run_id = runs.run_id"
-        " WHERE finished = 0"
-    )
-    recorded: dict[str, list[tuple[int, StepRecord]]] = {}
-    for row in steps:
-        record = _step_record(connection, row[0], row[2:], whole=False)
-        recorded.setdefault(row[0], []).append((row[1], record))
-    definitions: dict[str, JsonValue] = {}
-    runs: list[RunRecord] = []
-    for row in found:
-        in_order = sorted(recorded.pop(row[0], ()), key=itemgetter(0))
-        runs.append(_run(connection, row, {step.step: step for _, step in in_order}, False, definitions))
-    return tuple(runs)
-
-
-def run_of_key(connection: sqlite3.Connection, idempotency_key: str) -> str | None:
-    """The id of the run that has it."""
-    found = connection.execute("SELECT run_id FROM runs WHERE idempotency_key = ?", (idempotency_key,)).fetchone()
-    return None if found is None else str(found[0])
-
-
-def summaries(connection: sqlite3.Connection, limit: int) -> tuple[RunSummary, ...]:
-    """The last `limit` runs, newest first."""
-    found = connection.execute(
-        "SELECT run_id, pipeline_name, definition_hash, status, opened_at, closed_at,"
-        " (SELECT count(*) FROM steps WHERE steps.run_id = runs.run_id)"
-        " FROM runs ORDER BY seq DESC LIMIT ?",
-        (limit,),
-    )
-    return tuple(RunSummary(*row) for row in found)
-
-
-def kept_text(connection: sqlite3.Connection, run_id: str, step: str | None, at: int, length: int) -> KeptText | None:
-    """`length` bytes from `at` of a step's result as JSON, or (None) of the run's outcome; None when there is none.
-
-    The part at 0 comes only if the whole is what was written. Raises `ResultLostError`.
-    """
-    where = "run_id = ?" if step is None else "run_id = ? AND step = ?"
-    column, table = ("outcome", "runs") if step is None else ("result", "steps")
-    values = (run_id,) if step is None else (run_id, step)
-    row = connection.execute(f"SELECT {column}, stored FROM {table} WHERE {where}", values).fetchone()
-    if row is None:
-        return None
-    stored = _stored(row[1])
-    if stored is None:
-        text = row[0].encode()
-        return KeptText(len(text), hashlib.sha256(text).hexdigest(), text[at : at + length])
-    what = f"the outcome of run {run_id!r}" if step is None else _what(run_id, step)
-    return KeptText(stored.size_bytes, stored.sha256, blobs.part(connection, stored, at, length, what))
-
-
-def _run(
-    connection: sqlite3.Connection,
-    row: Sequence[Any],
-    steps: dict[str, StepRecord],
-    whole: bool,
-    definitions: dict[str, JsonValue] | None = None,
-) -> RunRecord:
-    """A row of `_RUN`. `definitions` are those read already, by their text, for runs that share one."""
-    run_id, pipeline_name, text, definition_hash, inputs, meta, status, outcome, key, opened_at, closed_at, note = row
-    stored = _stored(note)
-    known = {} if definitions is None else definitions
-    if text not in known:
-        known[text] = from_json(text)
-    return RunRecord(
-        run_id=run_id,
-        pipeline_name=pipeline_name,
-        definition=known[text],
-        definition_hash=definition_hash,
-        inputs=from_json(inputs),
-        meta=from_json(meta),
-        status=status,
-        steps=steps,
-        outcome=_value(connection, outcome, stored, whole, lambda: f"the outcome of run {run_id!r}"),
-        idempotency_key=key,
-        opened_at=opened_at,
-        closed_at=closed_at,
-        outcome_stored=stored,
-    )
-
-
-def _steps(connection: sqlite3.Connection, run_id: str, whole: bool, under: str) -> dict[str, StepRecord]:
-    found = connection.execute(
-        f"SELECT {_STEP} FROM steps WHERE run_id = ? AND substr(step, 1, ?) = ? ORDER BY seq",
-        (run_id, len(under), under),
-    )
-    return {row[0]: _step_record(connection, run_id, row, whole) for row in found.fetchall()}
-
-
-def _step_record(connection: sqlite3.Connection, run_id: str, row: Sequence[Any], whole: bool = True) -> StepRecord:
-    step, attempt, status, result, at, note = row
-    stored = _stored(note)
-    value = _value(connection, result, stored, whole, lambda: _what(run_id, step))
-    return StepRecord(run_id, step, attempt, status, value, at, stored)
-
-
-def _value(
-    connection: sqlite3.Connection, text: str, stored: Stored | None, whole: bool, what: Callable[[], str]
-) -> JsonValue:
-    if stored is None:
-        return from_json(text)
-    if whole:
-        return blobs.value(connection, stored, text, what())
-    known = from_json(text)
-    return None if known is None else known["fields"]
-
-
-def _stored(note: str | None) -> Stored | None:
-    return None if note is None else Stored.of_facts(from_json(note))
-
-
-def _what(run_id: str, step: str) -> str:
-    return f"the result of step {step!r} of run {run_id!r}"
-
-
-def _record_step(connection: sqlite3.Connection, step: RecordStep, ready: Prepared) -> WriteReply | JournalError:
-    known = connection.execute(
-        f"SELECT {_STEP} FROM steps WHERE run_id = ? AND step = ?", (step.run_id, step.step)
-    ).fetchone()
+def _record_step(connection: sqlite3.Connection, step: RecordStep, ready: Prepared) -> StepRecord | JournalError:
+    known = reading.step_of(connection, step.run_id, step.step)
     if known is not None:
-        return _step_record(connection, step.run_id, known)
+        return known
     if _status(connection, step.run_id) is None:
         return unknown_run(step.run_id)
     large = ready.large
@@ -290,7 +85,7 @@ def _open_run(connection: sqlite3.Connection, run: OpenRun, ready: Prepared) -> 
     return run.run_id, True
 
 
-def _close_run(connection: sqlite3.Connection, end: CloseRun, ready: Prepared) -> WriteReply | JournalError:
+def _close_run(connection: sqlite3.Connection, end: CloseRun, ready: Prepared) -> str | JournalError:
     status = _status(connection, end.run_id)
     if status is None:
         return unknown_run(end.run_id)
@@ -304,6 +99,18 @@ def _close_run(connection: sqlite3.Connection, end: CloseRun, ready: Prepared) -
         (end.status, ready.texts[0], int(final), ready.at if final else None, *ready.note, end.run_id),
     )
     return end.status
+
+
+def _end_run(connection: sqlite3.Connection, both: EndRun, ready: Prepared) -> WriteReply | JournalError:
+    assert ready.parts is not None
+    step, end = ready.parts
+    stands = _record_step(connection, both.step, step)
+    if isinstance(stands, JournalError):
+        return stands
+    if not is_as_given(stands, both.step):
+        return Ended(stands, None)
+    closed = _close_run(connection, both.end, end)
+    return closed if isinstance(closed, JournalError) else Ended(stands, closed)
 
 
 def _status(connection: sqlite3.Connection, run_id: str) -> str | None:

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, assert_never
 
-from actors.journal import rows, upkeep
+from actors.journal import reading, upkeep
 from actors.journal.batches import write_all, write_alone
 from actors.journal.errors import JournalBusyError, JournalError, JournalUnavailableError
 from actors.journal.failures import explain
 from actors.journal.large import LARGE_BYTES
 from actors.journal.operations import BlankRuns, ForgetRuns, Operation, ReopenRun, TakeOverRun, Vacuum, Vacuumed
+from actors.journal.preparing import prepared
 from actors.journal.records import KeptText, RunRecord, RunSummary, Write, WriteReply
 from actors.journal.schema import migrate
 from actors.journal.soundness import look_over
@@ -72,13 +73,13 @@ class SqliteStore:
             connection.close()
 
     def commit(self, writes: Sequence[Write], at: float) -> list[WriteReply | JournalError]:
-        prepared = [rows.prepared(write, at, self._place.large_bytes) for write in writes]
+        ready = [prepared(write, at, self._place.large_bytes) for write in writes]
         try:
             connection = self._opened()
-            replies = write_alone(connection, prepared)
+            replies = write_alone(connection, ready)
             if replies is None:
                 connection.execute("BEGIN IMMEDIATE")
-                replies = write_all(connection, prepared)
+                replies = write_all(connection, ready)
                 connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._recover(error)
@@ -102,20 +103,22 @@ class SqliteStore:
         return reply
 
     def load(self, run_id: str, *, whole: bool = True, under: str = "") -> RunRecord | None:
-        found = self._read(lambda connection: rows.runs(connection, "run_id = ?", (run_id,), whole=whole, under=under))
+        found = self._read(
+            lambda connection: reading.runs(connection, "run_id = ?", (run_id,), whole=whole, under=under)
+        )
         return found[0] if found else None
 
     def kept_text(self, run_id: str, step: str | None, at: int, length: int) -> KeptText | None:
-        return self._read(lambda connection: rows.kept_text(connection, run_id, step, at, length))
+        return self._read(lambda connection: reading.kept_text(connection, run_id, step, at, length))
 
     def unfinished(self) -> tuple[RunRecord, ...]:
-        return self._read(rows.unfinished)
+        return self._read(reading.unfinished)
 
     def run_of_key(self, idempotency_key: str) -> str | None:
-        return self._read(lambda connection: rows.run_of_key(connection, idempotency_key))
+        return self._read(lambda connection: reading.run_of_key(connection, idempotency_key))
 
     def recent(self, limit: int) -> tuple[RunSummary, ...]:
-        return self._read(lambda connection: rows.summaries(connection, max(limit, 0)))
+        return self._read(lambda connection: reading.summaries(connection, max(limit, 0)))
 
     def _read(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
         try:

@@ -11,13 +11,14 @@ from actors.journal.blanking import blanked_meta, blanked_result
 from actors.journal.errors import JournalError, changed_meanwhile
 from actors.journal.json_text import as_json
 from actors.journal.operations import FORMER, BlankRuns, ForgetRuns, ReopenRun, TakeOverRun
+from actors.journal.preparing import prepared
 
 _NAMED = "step IN (SELECT value FROM json_each(?))"
 
 
 def take_over(connection: sqlite3.Connection, order: TakeOverRun, at: float) -> tuple[str, bool]:
     """See `TakeOverRun`. Raises `JournalError`; the caller then rolls back."""
-    opened = rows.prepared(order.run, at)
+    opened = prepared(order.run, at)
     if isinstance(opened, JournalError):
         raise opened
     answer: Any = rows.write(connection, opened)

@@ -3,10 +3,12 @@
 exits, errors, messages, events, child   values
 clock, timers, deadlines, future         time and waiting
 cell, mailbox, owned, run_queue          one actor's control block; what it owns and owes; who takes a turn
-init, links, dormancy                    how an actor starts, ends and who hears of it, and sleeps
+init, tasks, dormancy                    how an actor starts, what keeps its tasks alive, and how it sleeps
+termination, links, exit_queue           how it ends, who hears of it, and in which order
 crash_desk, crash_report, redaction      what is told of an abnormal end, and what never is
 ref, name_ref, delivery, registry        how others reach it
-actor, blocking, own_thread, watchdog    what users subclass, code that blocks, and the loop's guard
+actor, blocking, watchdog                what users subclass, and the loop's guard
+own_thread, own_file                     where an actor runs code that blocks
 introspection, tracing, restart_log      looking inside: reports, suspension, traces, who was restarted
 facts, whereabouts                       what reports say of an actor's state, and of the line it is at
 kernel                                   starts actors and gives them turns
@@ -73,6 +75,7 @@ from actors.kernel.introspection import (
 from actors.kernel.kernel import Kernel
 from actors.kernel.messages import IGNORE, Deferred, Down, Exit, Ignore, MonitorRef
 from actors.kernel.name_ref import NameRef
+from actors.kernel.own_file import OwnFile
 from actors.kernel.own_thread import OwnThread
 from actors.kernel.ref import ActorRef
 from actors.kernel.restart_log import RestartLog, RestartRecord
@@ -138,6 +141,7 @@ __all__ = [
     "NoProcess",
     "Normal",
     "NotFound",
+    "OwnFile",
     "OwnThread",
     "Reply",
     "RestartChild",

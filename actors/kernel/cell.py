@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import weakref
-from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Literal
 
-from actors.kernel import links
+from actors.kernel import termination
 from actors.kernel.dormancy import NOTHING, SLEEP, Dormancy
 from actors.kernel.events import ErrorUnheard
 from actors.kernel.exits import Crashed, Normal
@@ -185,16 +184,6 @@ class Cell(Mailbox):
                 self.answer(result)
         return None
 
-    def put_back(self, item: Any) -> None:
-        if isinstance(item, Exit | Down):
-            if self.system is None:
-                self.system = deque()
-            self.system.appendleft(item)
-        else:
-            if self.queue is None:
-                self.queue = deque()
-            self.queue.appendleft(item)
-
     def _begin(self, item: Any) -> Any:
         """Starts handling one item; `NOTHING` when there is nothing to answer."""
         if self.idle is not None:
@@ -220,7 +209,7 @@ class Cell(Mailbox):
         if kind is StopRequest:
             if item.waiter is not None:
                 self.add_stop_waiter(item.waiter)
-            links.begin_exit(self, Normal())
+            termination.begin_exit(self, Normal())
             return NOTHING
         return actor.receive(item)
 
@@ -285,7 +274,7 @@ class Cell(Mailbox):
             return
         self.kernel.crashes.note(self, "handler", item)
         self.item = None
-        links.begin_exit(self, Crashed(error))
+        termination.begin_exit(self, Crashed(error))
 
     def add_stop_waiter(self, waiter: ReplyTo) -> None:
         if self.stop_waiters is None:

@@ -31,7 +31,8 @@ _MARK: Final = "_evopipe_crash_of"
 class CrashReport:
     """One abnormal end. Texts are bounded and scrubbed (see `redaction`); the message is told by its shape only.
 
-    `during` says what failed: handler, deferred work, owned task, on_start, on_stop, exit signal, or a link to nobody.
+    `during` says what failed: handler, deferred work, owned task, use of its file, on_start, on_stop, exit signal, or a
+    link to nobody.
     `last_message` is the one whose handling failed, where there was one. `ancestors` goes from the root down to the
     parent. `uptime_s` is 0 for one that never started. Keep `facts()`, not the report: its `error` holds frames.
     """

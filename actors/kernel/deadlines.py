@@ -5,8 +5,7 @@ share one queue and one timer, which waits for the oldest of them.
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from actors.kernel.errors import CallTimeout
 from actors.kernel.events import CallTimedOut
@@ -19,6 +18,14 @@ if TYPE_CHECKING:
 _KEPT_QUEUES = 64
 
 
+class Bounded(Protocol):
+    """What has to be over in time: a future, or what stands for one."""
+
+    def done(self) -> bool: ...
+
+    def set_exception(self, exception: BaseException, /) -> None: ...
+
+
 class DeadlineQueue:
     """The open calls with one timeout, oldest first."""
 
@@ -28,17 +35,17 @@ class DeadlineQueue:
         self._kernel = kernel
         self._timeout_s = timeout_s
         self._queues = queues
-        self._waiting: dict[asyncio.Future[Any], tuple[float, Cell]] = {}
+        self._waiting: dict[Bounded, tuple[float, Cell]] = {}
         self._timer: Cancellable | None = None
 
-    def add(self, reply: asyncio.Future[Any], cell: Cell) -> None:
+    def add(self, reply: Bounded, cell: Cell) -> None:
         """`reply` fails with `CallTimeout` when it is not taken off in time; `cell` is who was asked."""
         clock = self._kernel.clock
         self._waiting[reply] = (clock.now() + self._timeout_s, cell)
         if self._timer is None:
             self._timer = clock.call_later(self._timeout_s, self._look)
 
-    def take_off(self, reply: asyncio.Future[Any]) -> None:
+    def take_off(self, reply: Bounded) -> None:
         """The call is over."""
         self._waiting.pop(reply, None)
         # The timer stays for the next call with this timeout, unless there are so many timeouts that it is no habit.
@@ -48,7 +55,7 @@ class DeadlineQueue:
     def _look(self) -> None:
         self._timer = None
         now = self._kernel.clock.now()
-        expired: list[tuple[asyncio.Future[Any], Cell]] = []
+        expired: list[tuple[Bounded, Cell]] = []
         for reply, (due, cell) in self._waiting.items():
             if due > now:
                 self._timer = self._kernel.clock.call_later(due - now, self._look)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from actors.kernel import links
+from actors.kernel import termination
 from actors.kernel.cell import Cell
 from actors.kernel.errors import ActorDeadError, DeadlockError, MailboxFull
 from actors.kernel.exits import ExitReason, Killed
@@ -15,7 +15,7 @@ _CYCLE_SEARCH_LIMIT = 64
 
 
 def send_exit(cell: Cell, reason: ExitReason) -> None:
-    links.begin_exit(cell, reason, brutal=isinstance(reason, Killed))
+    termination.begin_exit(cell, reason, brutal=isinstance(reason, Killed))
 
 
 def refuse_cycles(caller: Cell, callee: Cell) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from actors.kernel import links
+from actors.kernel import termination
 from actors.kernel.exits import Normal
 from actors.kernel.messages import IGNORE, Call, StopRequest
 from actors.kernel.timers import IdleTimer, TimerFired
@@ -88,7 +88,7 @@ class Dormancy:
         if self._cell.actor is actor:
             self.trace = trace_of(actor)
             self._cell.actor = None
-            links.give_back(actor)
+            termination.give_back(actor)
 
     # ---- awake again ---------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Dormancy:
         if isinstance(item, StopRequest):
             if item.waiter is not None:
                 cell.add_stop_waiter(item.waiter)
-            links.begin_exit(cell, Normal())
+            termination.begin_exit(cell, Normal())
             return NOTHING
         cell.put_back(item)
         actor = cell.actor_class.__new__(cell.actor_class)
@@ -109,7 +109,7 @@ class Dormancy:
             actor.__init__(*self._args, **self._kwargs)
             result = actor.start_hook()
         except BaseException:
-            links.give_back(actor)
+            termination.give_back(actor)
             raise
         if isinstance(result, Coroutine):
             return self._wake_slowly(actor, result)  # pyright: ignore[reportUnknownArgumentType]
@@ -119,14 +119,14 @@ class Dormancy:
         try:
             result = await starting
         except BaseException:
-            links.give_back(actor)
+            termination.give_back(actor)
             raise
         return self._woken(actor, result)
 
     def _woken(self, actor: Actor, result: Any) -> Any:
         if result is IGNORE or self._cell.reason is not None:  # or it ended while it was being made
-            links.give_back(actor)
-            links.begin_exit(self._cell, Normal())
+            termination.give_back(actor)
+            termination.begin_exit(self._cell, Normal())
         else:
             self._cell.actor = actor
             if self.trace is not None:

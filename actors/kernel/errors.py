@@ -1,13 +1,15 @@
 """What the kernel raises.
 
-KernelError ├─ ActorDeadError (also pykka's)  nobody there, or it died while we waited; `.reason` is its exit reason
-├─ CallTimeout (also pykka's)     the callee lives and works on; its late reply is dropped ├─ MailboxFull
-the mailbox is at its bound and its policy is to reject ├─ DeadlockError                  a call to oneself, round a
-cycle, or a blocking wait on the loop's own thread ├─ NameTakenError                 another live actor holds the
-name ├─ StartError                     init failed, timed out or was refused; `.reason` is the exit reason ├─
-InvalidChildSpecError          a child spec or strategy breaks a rule; names field and rule ├─ AlreadyStarted,
-AlreadyPresent, ChildRunning, NotFound, MaxChildren   answers of supervisors └─ KernelClosedError              the
-kernel has been shut down
+KernelError
+├─ ActorDeadError (also pykka's)  nobody there, or it died while we waited; `.reason` is its exit reason
+├─ CallTimeout (also pykka's)     the callee lives and works on; its late reply is dropped
+├─ MailboxFull                    the mailbox is at its bound and its policy is to reject
+├─ DeadlockError                  a call to oneself, round a cycle, or a blocking wait on the loop's own thread
+├─ NameTakenError                 another live actor holds the name
+├─ StartError                     init failed, timed out or was refused; `.reason` is the exit reason
+├─ InvalidChildSpecError          a child spec or strategy breaks a rule; names field and rule
+├─ AlreadyStarted, AlreadyPresent, ChildRunning, NotFound, MaxChildren   answers of supervisors
+└─ KernelClosedError              the kernel has been shut down
 """
 
 from __future__ import annotations

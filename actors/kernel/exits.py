@@ -1,8 +1,11 @@
 """Why an actor ended. One meaning everywhere: a crash is an exit with a reason, whichever hook it came from.
 
-ExitReason ├─ Normal      ended by itself or by `stop` ├─ Shutdown    told to end by its supervisor, with an
-optional term ├─ Killed      ended at once by `kill`; `on_stop` did not run ├─ NoProcess   was not there when
-somebody asked (links and monitors of dead actors) └─ Crashed     an exception left a handler or hook
+ExitReason
+├─ Normal      ended by itself or by `stop`
+├─ Shutdown    told to end by its supervisor, with an optional term
+├─ Killed      ended at once by `kill`; `on_stop` did not run
+├─ NoProcess   was not there when somebody asked (links and monitors of dead actors)
+└─ Crashed     an exception left a handler or hook
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The slow half of a start: an `on_start` that has to be awaited, with its deadline, its kill and its callers."""
+"""The slow half of a start: an `on_start` that has to be awaited, with its deadline, its kill and its callers; and the
+undoing of a start that failed, slow or not."""
 
 from __future__ import annotations
 
@@ -6,10 +7,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from actors.kernel import links
+from actors.kernel import termination
 from actors.kernel.cell import handling_cell
 from actors.kernel.errors import StartError
-from actors.kernel.exits import Crashed, Shutdown
+from actors.kernel.exits import Crashed, ExitReason, Shutdown
 from actors.kernel.messages import Ignore, settle
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ async def wait_for(cell: Cell, start_timeout_s: float | None) -> Any:
         if cell.reason is not None:
             await cell.ref.wait_exit()
     except asyncio.CancelledError:
-        links.begin_exit(cell, Shutdown("its start was called off"), brutal=True)
+        termination.begin_exit(cell, Shutdown("its start was called off"), brutal=True)
         raise
     finally:
         if starter is not None:
@@ -86,8 +87,19 @@ async def _init_or_exit(cell: Cell, task: asyncio.Task[Any]) -> None:
             cell.stop_waiters.remove(over)
 
 
+def undo(cell: Cell, reason: ExitReason) -> None:
+    """Leaves nothing of a failed start. Whoever init linked to or started hears of it by the link."""
+    for task in cell.owned or ():
+        task.cancel()
+    if cell.reason is None:
+        if isinstance(reason, Crashed):
+            cell.kernel.crashes.note(cell, "on_start")
+        cell.reason = reason
+    termination.finish(cell)
+
+
 def _expire(cell: Cell, start_timeout_s: float) -> None:
     if cell.status == "starting":
         late = TimeoutError(f"init did not finish within {start_timeout_s:g} s")
         cell.kernel.crashes.note(cell, "on_start")
-        links.begin_exit(cell, Crashed(late), brutal=True)
+        termination.begin_exit(cell, Crashed(late), brutal=True)

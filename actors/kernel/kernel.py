@@ -6,31 +6,30 @@ One kernel per event loop. Everything here runs on the loop's thread, except whe
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import itertools
 import random
 import threading
 import weakref
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from actors.kernel import init, links
-from actors.kernel.cell import Cell, handling_cell
+from actors.kernel import init, links, termination
+from actors.kernel.cell import Cell
 from actors.kernel.clock import Clock, LoopClock
 from actors.kernel.crash_desk import CrashDesk
 from actors.kernel.deadlines import Deadlines
 from actors.kernel.dormancy import Dormancy
 from actors.kernel.errors import DeadlockError, KernelClosedError, StartError
 from actors.kernel.events import ActorStarted, EventBus
-from actors.kernel.exits import Crashed, ExitReason, NoProcess, Normal, Shutdown
+from actors.kernel.exit_queue import ExitQueue
+from actors.kernel.exits import Crashed, NoProcess, Normal, Shutdown
 from actors.kernel.messages import IGNORE
 from actors.kernel.name_ref import NameRef
 from actors.kernel.owned import is_coroutine
 from actors.kernel.ref import ActorRef
 from actors.kernel.registry import Registry
 from actors.kernel.run_queue import RunQueue
+from actors.kernel.tasks import Tasks
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -61,9 +60,12 @@ class Kernel:
         self._cells: dict[int, Cell] = {}
         #: Lines an actor up for its next turn. Bound, not called through: each message passes here.
         self.ready = RunQueue(self.loop).ready
-        self._exits: deque[tuple[Cell, Cell, ExitReason]] = deque()
-        self._working_off = False
-        self._tasks: set[asyncio.Task[Any]] = set()
+        tasks, exits = Tasks(self.loop), ExitQueue(self.crashes.settled)
+        self._tasks = tasks.unfinished
+        #: Runs a coroutine as a task of an actor; see `Tasks.start`. Bound, as the two below: each actor's end and each
+        #: handler that waits passes here.
+        self.start_task = tasks.start
+        self.queue_exit, self.work_off_exits = exits.add, exits.work_off
         Kernel._latest = weakref.ref(self)
 
     @classmethod
@@ -143,7 +145,7 @@ class Kernel:
             actor.__init__(*args, **kwargs)
             result = actor.start_hook()
         except BaseException as error:
-            self._undo_start(cell, Crashed(error))
+            init.undo(cell, Crashed(error))
             raise StartError(str(cell), Crashed(error)) from error
         finally:
             self.current = previous
@@ -172,10 +174,10 @@ class Kernel:
             raise StartError(str(cell), cell.reason)
         if isinstance(result, init.Failure):
             reason = Crashed(result.error)
-            self._undo_start(cell, reason)
+            init.undo(cell, reason)
             raise StartError(str(cell), reason) from result.error
         if result is IGNORE:
-            self._undo_start(cell, Normal())
+            init.undo(cell, Normal())
             return
         cell.starter = None
         cell.status = "running"
@@ -185,16 +187,6 @@ class Kernel:
         if cell.mailbox_length() and not cell.scheduled:
             cell.scheduled = True
             self.ready(cell)
-
-    def _undo_start(self, cell: Cell, reason: ExitReason) -> None:
-        """Leaves nothing of a failed start. Whoever init linked to or started hears of it by the link."""
-        for task in cell.owned or ():
-            task.cancel()
-        if cell.reason is None:
-            if isinstance(reason, Crashed):
-                self.crashes.note(cell, "on_start")
-            cell.reason = reason
-        links.finish(cell)
 
     def spawn_blocking(self, actor_class: type[A], *args: Any, **kwargs: Any) -> ActorRef[A]:
         """`spawn` for other threads: blocks until the actor has started. Raises as `spawn` does."""
@@ -249,30 +241,6 @@ class Kernel:
 
     # ---- tasks ---------------------------------------------------------------------------------------------
 
-    def start_task(
-        self,
-        work: Coroutine[Any, Any, Any],
-        cell: Cell,
-        *,
-        handler: bool,
-        inner: Coroutine[Any, Any, Any] | None = None,
-        owned: dict[asyncio.Task[Any], None] | None = None,
-        then: Callable[[asyncio.Task[Any]], object] | None = None,
-    ) -> asyncio.Task[Any]:
-        """Runs `work` as a task of `cell`. The kernel keeps it alive and knows whose it is.
-
-        `inner` is what `work` awaits first: it is closed when the task is cancelled before its first step. The task
-        leaves `owned` when it is done, and `then` is called.
-        """
-        context = contextvars.copy_context()
-        caller = cell if handler else None
-        if handling_cell.get() is not caller:
-            context.run(handling_cell.set, caller)
-        task = self.loop.create_task(work, context=context, name=str(cell))
-        self._tasks.add(task)
-        task.add_done_callback(partial(_task_over, self._tasks, inner, owned, then))
-        return task
-
     def call_soon_threadsafe(self, callback: Any, *args: Any) -> None:
         """Runs `callback` on the loop; from any thread. Raises `KernelClosedError` when the loop is gone."""
         try:
@@ -295,32 +263,17 @@ class Kernel:
         """Cuts a link from outside both actors; for supervisors that end a child on purpose."""
         links.unlink(one, other)
 
-    def queue_exit(self, receiver: Cell, sender: Cell, reason: ExitReason) -> None:
-        self._exits.append((receiver, sender, reason))
-
-    def work_off_exits(self) -> None:
-        """Delivers queued exit signals one after another; exits that these cause join the same queue."""
-        if self._working_off:
-            return
-        self._working_off = True
-        try:
-            while self._exits:
-                links.signal_exit(*self._exits.popleft())
-        finally:
-            self._working_off = False
-        self.crashes.settled()
-
     async def shutdown(self, timeout_s: float = _SHUTDOWN_ROUNDS_S) -> None:
         """Ends all actors, parents before children (supervisors stop their own); kills what is left after
         `timeout_s`.
         """
         roots = [c for c in self._cells.values() if c.parent is None]
         for cell in reversed(roots):
-            links.begin_exit(cell, Shutdown("the kernel shuts down"))
+            termination.begin_exit(cell, Shutdown("the kernel shuts down"))
         await self._wait_all(timeout_s)
         self.closed = True  # before the killing, or what ends now could start something new
         for cell in list(self._cells.values()):
-            links.begin_exit(cell, Shutdown("the kernel shuts down"), brutal=True)
+            termination.begin_exit(cell, Shutdown("the kernel shuts down"), brutal=True)
         await self._wait_all(timeout_s)
 
     async def _wait_all(self, timeout_s: float) -> None:
@@ -335,22 +288,6 @@ class Kernel:
             waiting = {t for t in self._tasks if t is not asyncio.current_task()}
             if waiting:
                 await asyncio.wait(waiting, timeout=0.1)
-
-
-def _task_over(
-    tasks: set[asyncio.Task[Any]],
-    inner: Coroutine[Any, Any, Any] | None,
-    owned: dict[asyncio.Task[Any], None] | None,
-    then: Callable[[asyncio.Task[Any]], object] | None,
-    task: asyncio.Task[Any],
-) -> None:
-    tasks.discard(task)
-    if owned is not None:
-        owned.pop(task, None)
-    if inner is not None:
-        inner.close()
-    if then is not None:
-        then(task)
 
 
 def _nobody() -> type[Actor]:

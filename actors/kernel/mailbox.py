@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actors.kernel.errors import ActorDeadError, MailboxFull
 from actors.kernel.events import MailboxOverflowed
 from actors.kernel.exits import ExitReason
-from actors.kernel.messages import Call, StopRequest, settle_error
+from actors.kernel.messages import Call, Down, Exit, StopRequest, settle_error
 from actors.kernel.timers import TimerFired
 
 if TYPE_CHECKING:
@@ -80,6 +80,17 @@ class Mailbox:
         if not self.scheduled and self.task is None:
             self.scheduled = True
             self.kernel.ready(self)
+
+    def put_back(self, item: Any) -> None:
+        """What was taken out and not handled is the next again."""
+        if isinstance(item, Exit | Down):
+            if self.system is None:
+                self.system = deque()
+            self.system.appendleft(item)
+        else:
+            if self.queue is None:
+                self.queue = deque()
+            self.queue.appendleft(item)
 
     def has_room(self) -> bool:
         return self.queue is None or len(self.queue) < self.actor_class.mailbox_limit

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from actors.kernel import links
+from actors.kernel import termination
 from actors.kernel.errors import ActorDeadError, KernelClosedError
 from actors.kernel.events import ErrorUnheard
 from actors.kernel.exits import Crashed
@@ -102,7 +102,7 @@ async def _run(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None
             settle_error(reply, transportable(error))
         if not ((told or reply is not None) and isinstance(error, cell.actor_class.expected_errors)):
             cell.kernel.crashes.note(cell, "deferred work" if told or reply is not None else "owned task", item)
-            links.begin_exit(cell, Crashed(error))
+            termination.begin_exit(cell, Crashed(error))
         elif reply is None:
             cell.kernel.events.publish(ErrorUnheard(cell.ref, error))
     else:

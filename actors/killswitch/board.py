@@ -106,7 +106,8 @@ class KillBoard(Actor):
         self.tell_every(self._poll_s, _Poll())
 
     async def on_stop(self) -> None:
-        if self._saved_version < self._version:
+        await self._wait_for_disk()  # or the older state that it writes could be the last
+        if self._saved_version < self._version or self._arming:
             with contextlib.suppress(OSError):  # reported already, and there is no later poll to try again
                 await asyncio.to_thread(self._files.save, self._view.state)
 

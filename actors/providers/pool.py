@@ -21,7 +21,8 @@ from actors.providers.rota import Rota
 from actors.providers.verdicts import ANSWERED, FAULTS, NO_WORD, TIMED_OUT, verdicts_of
 from pipelines.context import Window
 from pipelines.guardrails.breaker import BreakerState, Verdict
-from pipelines.guardrails.breaker_panel import NOTHING_ASKED, BreakerKind, BreakerOpen, BreakerPanel, Permits
+from pipelines.guardrails.breaker_panel import NOTHING_ASKED, BreakerOpen, BreakerPanel, Permits
+from pipelines.guardrails.breaker_rules import BreakerKind
 from pipelines.guardrails.rate_limits import ProviderLimits, RateLimits, VendorLimits
 
 # The provider's own deadline comes first and says more; the calls around it only catch what never answers.

@@ -12,7 +12,7 @@ from typing import Final
 
 from actors.providers.errors import ProviderError
 from pipelines.guardrails.breaker import Verdict
-from pipelines.guardrails.breaker_panel import BreakerKind
+from pipelines.guardrails.breaker_rules import BreakerKind
 
 FAULTS: Final = frozenset(
     {"connection_lost", "malformed_answer", "overloaded", "server_error", "timeout", "unreachable"}

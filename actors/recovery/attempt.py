@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pydantic import JsonValue
 
 from actors.journal import JournalError
@@ -10,6 +12,7 @@ from actors.recovery.messages import FindAnotherWay, Tried
 from actors.runs.errors import RunError
 from actors.runs.messages import AwaitRun, CancelRun, SubmitRun
 from actors.runs.values import RunOutcome, RunRequest
+from pipelines.extraction import checks_prepared, prepare_checks
 from pipelines.language import BaseStep, LanguageError
 from pipelines.recovery import Alternative, misfit, read_answer
 
@@ -38,6 +41,8 @@ async def attempt(
     finally:
         if not ended:
             _cancel(kernel, run_id)
+    if getattr(step, "output_schema", None) is not None and not checks_prepared():
+        await asyncio.to_thread(prepare_checks)
     result, reason = _judge(outcome, way, step)
     return result, Tried(way.strategy, way.detail, run_id, reason)
 

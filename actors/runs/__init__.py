@@ -4,8 +4,9 @@ events, values, messages, errors   what others see
 voice, workbench, definition_cache, former_lives   what the actors of all runs share
 dispatcher         lets runs in; its parts: entrance, trees (watched and judged), endings, roll (who lives),
                    lookup, idling (who only waits)
-pipeline_actor     drives one run; its parts: beginning, frames, crew (its StepActors), composites, holding, herald
-step_actor         one step; its parts: deadline, splicing
+pipeline_actor     drives one run; its parts: beginning, frames, crew (its StepActors), composites, pausing (holding),
+                   herald, finale (how it ends)
+step_actor         one step; its parts: deadline, splicing, step_records
 recording, closing, restoring, showing   between the runs and the journal
 """
 

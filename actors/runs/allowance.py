@@ -41,6 +41,18 @@ class Allowance:
         error = out_of_time(max_seconds, max(max_seconds, spent_s), self._names, "").error("", "pipeline")
         self._actor.tell_after(max(0.0, max_seconds - spent_s), RunExpired(error))
 
+    def receive(self, message: Reserve | Lent | Settle | Release) -> int | LimitReachedError | None:
+        """What a StepActor asks or tells about its calls."""
+        match message:
+            case Reserve():
+                return self.reserve(message)
+            case Lent():
+                return self.adopt(message)
+            case Settle():
+                return self.settle(message)
+            case Release():
+                return self.release(message)
+
     def reserve(self, asked: Reserve) -> int | LimitReachedError:
         """The reservation's number, or why there is none."""
         made = self._ledger.reserve(asked.key, Amount(asked.tokens, asked.cost_usd))

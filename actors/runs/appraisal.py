@@ -61,6 +61,20 @@ class Appraisal:
         place: dict[str, JsonValue] = {"phase": found.phase, "rule": found.rule, "level": found.level}
         return {"code": "guardrail", "message": found.text, "kind": "limit", "step": key, **place}
 
+    @property
+    def reviews(self) -> bool:
+        """Whether there are rules for what a run has come to."""
+        return self._level is not None and bool(self._level.post_execution)
+
+    def with_one(self, key: str, status: str, seconds: float) -> Appraisal:
+        """What is known once this step has ended too; this one does not count it."""
+        if not self.reviews:
+            return self
+        other = Appraisal(self._level)
+        other._counts, other._statuses, other._slowest = self._counts.copy(), dict(self._statuses), [*self._slowest]
+        other.ended(key, status, seconds)
+        return other
+
     def review(self, outcome: RunOutcome, events: tuple[RunEvent, ...]) -> dict[str, JsonValue] | None:
         """What the level's rules after a run say; `events` are those that are still kept."""
         if self._level is None or not self._level.post_execution:

@@ -9,8 +9,8 @@ from typing import Any, cast
 from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
-from actors.journal import JournalError, LostResult, ResultLostError, RunRecord
-from actors.runs.frames import FrameTree
+from actors.journal import CloseRun, JournalError, LostResult, ResultLostError, RunRecord
+from actors.runs.frames import FrameTree, Start
 from actors.runs.values import RunOutcome, RunRequest, RunStatus
 from pipelines.language import OutputError, Scope, select_outputs
 
@@ -22,9 +22,20 @@ class RunClosing:
         self._request = request
         self._tree = tree
 
-    def outcome(self, status: str, error: dict[str, JsonValue] | None, duration_s: float) -> RunOutcome:
-        """The outcome; a run whose declared outputs are not there has failed."""
-        results = dict(self._tree.results)
+    def outcome(
+        self,
+        status: str,
+        error: dict[str, JsonValue] | None,
+        duration_s: float,
+        last: tuple[Start, JsonValue] | None = None,
+    ) -> RunOutcome:
+        """The outcome; a run whose declared outputs are not there has failed. `last` is a step of the run whose result
+        its frames do not have yet."""
+        results, spent = dict(self._tree.results), self._tree.spending
+        if last is not None:
+            place, result = last
+            results[place.name] = result
+            spent = spent.with_one(place.key, result)
         outputs: dict[str, JsonValue] = {}
         if status == "succeeded":
             try:
@@ -33,7 +44,6 @@ class RunClosing:
                     json.dumps(outputs)  # raises if what is lost is in them
             except (OutputError, ResultLostError) as missing:
                 status, error = "failed", {"code": missing.code, "message": str(missing)}
-        spent = self._tree.spending
         return RunOutcome(
             run_id=self._request.run_id,
             status=cast(RunStatus, status),
@@ -55,10 +65,10 @@ class RunClosing:
             workflow=base.workflow,
         )
 
-    def kept(self, outcome: RunOutcome) -> JsonValue:
+    def entry(self, outcome: RunOutcome) -> CloseRun:
         """What the journal keeps of it: results are there already, step by step."""
         usage: dict[str, JsonValue] = {**outcome.usage}
-        return {
+        kept: dict[str, JsonValue] = {
             "outputs": outcome.outputs,
             "error": outcome.error,
             "usage": usage,
@@ -66,6 +76,7 @@ class RunClosing:
             "duration_s": outcome.duration_s,
             **({} if outcome.review is None else {"review": outcome.review}),
         }
+        return CloseRun(outcome.run_id, outcome.status, kept)
 
     def unrecorded(self, outcome: RunOutcome, lost: JournalError) -> RunOutcome:
         """The outcome of a run whose end could not be written: failed here, unfinished in the journal."""

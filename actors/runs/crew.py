@@ -59,9 +59,11 @@ class Crew:
         self.routes = {**bench.routes, **request.provider_routes}
         self.at_work: dict[str, StepTicket] = {}
 
-    def begin(self, place: Start) -> bool:
-        """Has a StepActor started. False: one of the incarnation before is at it still, and is taken over."""
+    def begin(self, place: Start, last: bool) -> bool:
+        """Has a StepActor started, for a step that is the `last` of its run or not. False: one of the incarnation
+        before is at it still, and is taken over."""
         ticket = self.at_work[place.key] = self._ticket(place, place.key)
+        ticket.last = last
         survivor = self._kernel.registry.whereis(ticket.name)
         if survivor is not None:
             self._actor.monitor(survivor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import deque
 from typing import Any
@@ -18,7 +19,10 @@ from actors.runs.roll import LiveRun, Roll
 from actors.runs.trees import RunTrees
 from actors.runs.values import RunRequest
 from actors.runs.workbench import Workbench
+from pipelines.extraction import checks_prepared, prepare_checks
 from pipelines.language import Pipeline
+
+_FIELDS = "fields"  # an approval's, whose schema is checked as the definition is read
 
 
 class Entrance:
@@ -78,6 +82,8 @@ class Entrance:
         """Resumes what is unfinished, the oldest first. Each record is let go in its turn."""
         # More definitions than the process's cache keeps are read once all the same: their runs hold them anyway.
         pipelines: dict[str, Pipeline] = {}
+        if not checks_prepared() and any(_FIELDS in str(each.definition) for each in records):
+            await asyncio.to_thread(prepare_checks)
         while records:
             await self.resume(records.popleft(), pipelines)
 

@@ -58,6 +58,13 @@ class FrameTree(Struct, eq=False):
         """The first steps of the run."""
         return self._begin(self.root)
 
+    def is_last(self, place: Start) -> bool:
+        """Whether the run ends with the result of this step: nothing else is under way, and nothing will follow."""
+        frame = place.frame
+        if frame is not self.root or frame.spec.at_the_end is not None or len(self.places) != 1 or self.open:
+            return False
+        return not self._unwindings.all and frame.lacks_only(place.name)
+
     def done(self, key: str, result: JsonValue, status: str = "succeeded") -> Iterator[Consequence]:
         """A step has its result. Steps that are not waited for any more change nothing."""
         self.spending.count(key, result)

@@ -2,8 +2,8 @@
 
 To "runs" (RunDispatcher): SubmitRun,
 ReopenFailedRun, AwaitRun, GetRun, ListRuns, CancelRun, RunEvents, Drain, and from PipelineActors
-RunEnded, RunPaused, RunUnpaused. To a PipelineActor ("run.<id>.pipeline"): CancelRun, and from its StepActors StepDone,
-StepOpened, StepGaveUp, StepBlocked, StepStopped, Reserve, Settle, Release, Lent. To a StepActor:
+RunEnded, RunPaused, RunUnpaused. To a PipelineActor ("run.<id>.pipeline"): CancelRun, and from its StepActors WouldEnd,
+StepDone, StepOpened, StepGaveUp, StepBlocked, StepStopped, Reserve, Settle, Release, Lent. To a StepActor:
 Restate.
 """
 
@@ -155,7 +155,18 @@ class Lent:
 
 
 class StepDone(Struct, frozen=True):
-    """A step's result stands in the journal. `status`: succeeded, skipped, recovered or continued."""
+    """A step's result stands in the journal. `status`: succeeded, skipped, recovered or continued. `ended` is what the
+    run has ended with there, together with it."""
+
+    key: str
+    status: str
+    result: JsonValue
+    ended: str | None = None
+
+
+class WouldEnd(Struct, frozen=True):
+    """A step is about to record this result -> the `CloseRun` to be recorded with it if the run ends with it, else
+    None. Nothing has changed by the question."""
 
     key: str
     status: str

@@ -12,18 +12,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from msgspec.structs import replace as struct_replace
 from pydantic import JsonValue
 
-from actors.journal import LoadRun, ResultLostError, RunRecord
-from actors.kernel import Actor, Down, Normal
-from actors.killswitch import KillView, SwitchChanged
+from actors.journal import CloseRun, LoadRun, ResultLostError, RunRecord
+from actors.kernel import Actor, Down, Normal, Reply
+from actors.killswitch import SwitchChanged
 from actors.runs.allowance import Allowance, RunExpired
 from actors.runs.appraisal import Appraisal, level_of, limits_of
 from actors.runs.beginning import began_s, recorded_steps, root_of
-from actors.runs.closing import RunClosing
+from actors.runs.closing import outcome_of
 from actors.runs.composites import Expired, OpenSteps, record_composite
 from actors.runs.crew import Crew, SurvivorEnded
+from actors.runs.finale import Finale
 from actors.runs.frames import (
     Broken,
     Consequence,
@@ -36,7 +36,6 @@ from actors.runs.frames import (
     Timed,
 )
 from actors.runs.herald import Herald
-from actors.runs.holding import Held, switch_against
 from actors.runs.last_steps import EndingStands, FrameExpired, ending_in, record_ending
 from actors.runs.messages import (
     CancelRun,
@@ -49,12 +48,13 @@ from actors.runs.messages import (
     StepGaveUp,
     StepOpened,
     StepStopped,
+    WouldEnd,
 )
-from actors.runs.preview import RunHeld, WouldHold, first_of
-from actors.runs.recording import journal, record_end
+from actors.runs.pausing import Pausing
+from actors.runs.preview import WouldHold
+from actors.runs.recording import journal
 from actors.runs.values import RunRequest
 from actors.runs.workbench import Workbench
-from pipelines.guardrails.kill_switch import Switch
 
 
 class _Resume:
@@ -89,10 +89,12 @@ class PipelineActor(Actor):
         self._allowance = Allowance(self, self._tree)
         self._open = OpenSteps(self)
         self._herald = Herald(self.kernel, request, bench.voice)
-        self._held = Held()
+        self._pausing = Pausing(request, bench.kill_view, self._tree, self._crew, self._herald)
+        self._finale = Finale(self.kernel, request, self._tree, self._appraisal, bench)
         self._recorded: dict[str, tuple[str, JsonValue]] = {}
         self._reloading = False
         self._closing = False
+        self._cancelled: Reply | None = None  # owed to who has the run cancelled
         self._began = 0.0
 
     # ---- life ----------------------------------------------------------------------------------------------
@@ -118,7 +120,8 @@ class PipelineActor(Actor):
         record: RunRecord | None = await journal(self.kernel, LoadRun(run_id), self._bench.record_timeout_s)
         if record is not None and record.finished:
             # Closed by the incarnation before us, which could not tell any more.
-            self._herald.closed(RunClosing(self._request, self._tree).of_record(record))
+            self._closing = True
+            self._herald.closed(outcome_of(record))
             self.stop()
             return
         self._restore(record)
@@ -146,7 +149,7 @@ class PipelineActor(Actor):
         """However it ended, no switch concerns it any more. Its parts know it: they would keep it, and all that the run
         has made, until the next garbage collection."""
         self._bench.kill_view.unsubscribe(self.ref)
-        for part in ("_crew", "_allowance", "_open"):
+        for part in ("_crew", "_pausing", "_allowance", "_open"):
             vars(self).pop(part, None)
 
     # ---- messages ------------------------------------------------------------------------------------------
@@ -158,8 +161,11 @@ class PipelineActor(Actor):
         match message:
             case _Resume():
                 return self._resume()
-            case StepDone(key, status, result):
+            case WouldEnd():
+                return self._would_end(message)
+            case StepDone(key, status, result, ended):
                 began = self._crew.told(key)
+                self._finale.ended = ended
                 self._carry_out(self._tree.done(key, result, status))
                 self._appraise(key, status, began)
             case StepOpened(key, composite):
@@ -173,21 +179,15 @@ class PipelineActor(Actor):
                 self._appraise(key, "failed", began)
             case StepBlocked(key, switch):
                 self._crew.told(key)
-                self._hold(key, switch)
+                self._pausing.hold(key, switch)
             case StepStopped(key, ticket):
                 self._crew.stopped(key, ticket)
             case WouldHold(switch):
-                return self._would_hold(switch)
+                return self._pausing.would_hold(switch)
             case SwitchChanged():
                 self._switches_changed()
-            case Reserve():
-                return self._allowance.reserve(message)
-            case Lent():
-                self._allowance.adopt(message)
-            case Settle():
-                self._allowance.settle(message)
-            case Release():
-                self._allowance.release(message)
+            case Reserve() | Lent() | Settle() | Release():
+                return self._allowance.receive(message)
             case CancelRun():
                 return self._cancel()
             case RunExpired(error):
@@ -253,14 +253,14 @@ class PipelineActor(Actor):
     def _start(self, place: Start) -> None:
         if place.key in self._crew.at_work:
             return
-        switch = self._switch_against(place)
+        switch = self._pausing.against(place)
         if switch is not None:
-            self._hold(place.key, switch)
+            self._pausing.hold(place.key, switch)
             return
         refused = self._tree.ledger.start(place.key, at_the_end=place.frame.at_the_end)
         if refused is not None:
             self._crew.recover(place, refused.error(place.key, place.step.type), None)
-        elif self._crew.begin(place):
+        elif self._crew.begin(place, last=self._tree.is_last(place)):
             self._herald.step("step_started", place)
 
     def _appraise(self, key: str, status: str, began: float) -> None:
@@ -271,7 +271,7 @@ class PipelineActor(Actor):
     def _drop(self, keys: Iterable[str]) -> None:
         for key in keys:
             self._crew.stop(key, "no longer needed")
-            self._held.forget(key)
+            self._pausing.forget(key)
             self._open.ended(key)
 
     # ---- steps that consist of steps ------------------------------------------------------------------------
@@ -280,7 +280,7 @@ class PipelineActor(Actor):
         place = self._tree.places.get(expired.key)
         if place is None or expired.key not in self._tree.open:
             return
-        if self._held.paused:  # not the step's fault: its time begins anew
+        if self._pausing.paused:  # not the step's fault: its time begins anew
             self._open.watch(expired.key, expired.timeout_s)
             return
         now, began = self.kernel.clock.now(), self._open.since(expired.key)
@@ -288,7 +288,7 @@ class PipelineActor(Actor):
         self._carry_out(self._tree.expired(expired.key, error))
 
     def _expire_frame(self, expired: FrameExpired) -> None:
-        if self._held.paused:
+        if self._pausing.paused:
             self.tell_after(expired.timed.seconds, expired)
             return
         self._carry_out(self._tree.frame_expired(expired.timed.frame, expired.error()))
@@ -302,26 +302,10 @@ class PipelineActor(Actor):
 
     # ---- kill switches -------------------------------------------------------------------------------------
 
-    def _switch_against(self, place: Start) -> Switch | None:
-        return switch_against(self._bench.kill_view, place, self._request, self._crew.routes)
-
-    def _hold(self, key: str, switch: Switch) -> None:
-        if key in self._tree.places and self._held.add(key, switch):
-            self._herald.paused(str(switch), key)
-
     def _switches_changed(self) -> None:
-        if not self._reloading and self._free():
+        if not self._reloading and self._pausing.free():
             self._reloading = True
             self.spawn_task(self._reload())
-
-    def _would_hold(self, switch: Switch) -> RunHeld | None:
-        view, routes = KillView({switch.key: switch}), self._crew.routes
-        keys = [key for key, place in self._tree.places.items() if switch_against(view, place, self._request, routes)]
-        whole = view.blocked(self._request.pipeline.name, subject=self._request.subject)
-        return first_of(key for key in keys if key in self._crew.at_work) if keys or whole else None
-
-    def _free(self) -> tuple[str, ...]:
-        return self._held.free(self._tree.places, self._switch_against)
 
     async def _reload(self) -> None:
         """A step stopped in the moment of its record has a result that nobody was told: read it, not repeat it."""
@@ -333,10 +317,7 @@ class PipelineActor(Actor):
 
     def _go_on(self, record: RunRecord | None) -> None:
         self._recorded = recorded_steps(record) or self._recorded
-        free = self._free()
-        if self._held.release(free):
-            self._herald.unpaused()
-        for key in free:
+        for key in self._pausing.let_go():
             place = self._tree.places.get(key)
             if place is None or key in self._crew.at_work:
                 continue
@@ -351,6 +332,8 @@ class PipelineActor(Actor):
     def _cancel(self) -> bool:
         if self._tree.ending:
             return False
+        if self._finale.may_stand:  # then only the journal knows whether this comes too late
+            self._cancelled = self.later()
         self._carry_out(self._tree.abort({"code": "cancelled", "message": "the run was cancelled"}))
         return True
 
@@ -358,18 +341,30 @@ class PipelineActor(Actor):
         await record_ending(self.kernel, self._request.run_id, error, self._bench.record_timeout_s)
         self.ref.tell(EndingStands())
 
+    def _would_end(self, asked: WouldEnd) -> CloseRun | None:
+        place, ticket = self._tree.places.get(asked.key), self._crew.at_work.get(asked.key)
+        if place is None or ticket is None or not self._tree.is_last(place):
+            return None
+        now = self.kernel.clock.now()
+        return self._finale.foresee(place, asked.status, asked.result, now - ticket.began, now - self._began)
+
     def _close(self, status: str, error: dict[str, JsonValue] | None) -> None:
         self._closing = True
         self._crew.stop_all(f"the run has {status}")
-        self.spawn_task(self._close_run(status, error), then=self._closed)
+        standing = self._finale.standing(status)
+        if standing is None:
+            self.spawn_task(self._close_run(status, error), then=self._closed)
+        else:
+            self._herald.closed(standing)
+            self.ref.exit(Normal())
 
     def _closed(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and task.exception() is None:
             self.ref.exit(Normal())
 
     async def _close_run(self, status: str, error: dict[str, JsonValue] | None) -> None:
-        closing = RunClosing(self._request, self._tree)
-        outcome = closing.outcome(status, error, self.kernel.clock.now() - self._began)
-        events = self._bench.voice.since(outcome.run_id, 0)
-        outcome = struct_replace(outcome, review=self._appraisal.review(outcome, events))
-        self._herald.closed(await record_end(self.kernel, closing, outcome, self._bench.record_timeout_s))
+        duration_s = self.kernel.clock.now() - self._began
+        outcome = await self._finale.record(status, error, duration_s)
+        self._herald.closed(outcome)
+        if self._cancelled is not None:
+            self._cancelled.set(outcome.status == "cancelled")

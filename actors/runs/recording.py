@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.journal import (
     CloseRun,
+    EndRun,
     FindRun,
     JournalBusyError,
     JournalError,
@@ -25,7 +26,7 @@ _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
 _CALL_TIMEOUT_S = 40.0
 
-Entry = OpenRun | ReopenRun | RecordStep | CloseRun | LoadRun | UnfinishedRuns | ListRuns | FindRun
+Entry = OpenRun | ReopenRun | RecordStep | CloseRun | EndRun | LoadRun | UnfinishedRuns | ListRuns | FindRun
 
 
 async def journal(kernel: Kernel, entry: Entry, patience_s: float) -> Any:
@@ -49,13 +50,15 @@ async def journal(kernel: Kernel, entry: Entry, patience_s: float) -> Any:
         wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
 
-async def record_end(kernel: Kernel, closing: RunClosing, outcome: RunOutcome, patience_s: float) -> RunOutcome:
-    """Closes the run in the journal; gives the outcome that stands there, or says that it could not be recorded."""
+async def record_end(
+    kernel: Kernel, closing: RunClosing, outcome: RunOutcome, patience_s: float, *, first: bool = True
+) -> RunOutcome:
+    """Closes the run in the journal; gives the outcome that stands there, or says that it could not be recorded. Not
+    the `first`: another end may stand already, with the same status."""
     try:
-        entry = CloseRun(outcome.run_id, outcome.status, closing.kept(outcome))
-        stands = await journal(kernel, entry, patience_s)
+        stands = await journal(kernel, closing.entry(outcome), patience_s)
     except JournalError as lost:
         return closing.unrecorded(outcome, lost)
-    if stands == outcome.status:
+    if first and stands == outcome.status:
         return outcome
     return closing.of_record(await journal(kernel, LoadRun(outcome.run_id), patience_s))

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 from pydantic import JsonValue
 
-from actors.journal import JournalError, LoadRun, RecordStep, RunRecord, StepRecord
+from actors.journal import JournalError
 from actors.kernel import Actor, ActorDeadError, ChildSpec, Normal, Shutdown
 from actors.killswitch import Work
 from actors.runs.beginning import error_in
@@ -21,8 +21,8 @@ from actors.runs.deadline import deadline
 from actors.runs.messages import Restate, StepBlocked, StepDone, StepGaveUp, StepOpened, StepStopped
 from actors.runs.names import pipeline_name
 from actors.runs.purse import Purse
-from actors.runs.recording import journal
 from actors.runs.splicing import another_way
+from actors.runs.step_records import StepRecords
 from actors.runs.ticket import StepTicket
 from actors.runs.workbench import Workbench
 from actors.steps import (
@@ -41,7 +41,6 @@ from pipelines.execution import (
     FailureKind,
     StepFailure,
     after_failure,
-    continued_result,
     kind_of_error,
     retry_delay_s,
     skipped_result,
@@ -77,7 +76,7 @@ class StepActor(Actor):
         self._task: asyncio.Task[Any] | None = None
         self._at_work: Work | None = None
         self._switch: Switch | None = None  # the one that has cut it off
-        self._attempt_now = 1  # of this life
+        self._records = StepRecords(self.kernel, ticket, bench.record_timeout_s)
 
     def on_start(self) -> None:
         """Begins the work in a task of this actor."""
@@ -158,7 +157,7 @@ class StepActor(Actor):
         kept: dict[str, Any] = {}
         attempt = 1
         while True:
-            self._attempt_now = attempt
+            self._records.attempt = attempt
             try:
                 if step.condition is not None:
                     skipped = skipped_result(step, ticket.scope)
@@ -197,8 +196,8 @@ class StepActor(Actor):
             routes=ticket.routes,
             kill_view=bench.kill_view,
             threads=bench.threads,
-            record=self._record_part,
-            recall=self._recall_parts,
+            record=self._records.keep_part,
+            recall=self._records.parts,
             say=self._say,
             attempt=attempt,
             last_attempt=attempt >= step.retry.max_attempts,
@@ -260,7 +259,7 @@ class StepActor(Actor):
         """Makes the result durable, then tells of it."""
         ticket = self._ticket
         try:
-            stands = await self._record(ticket.key, status, result)
+            stands, ended = await self._records.result(status, result)
         except JournalError as error:
             problem = StepFailure(FailureKind.ERROR, error.code, str(error)).error(ticket.key, ticket.step.type, 1)
             self._say("step_failed", duration_s=duration_s, error=problem)
@@ -280,31 +279,7 @@ class StepActor(Actor):
         if stands.status == "failed":
             self._tell(StepGaveUp(ticket.key, error_in(stands.result)))
         else:
-            self._tell(StepDone(ticket.key, stands.status, stands.result))
-
-    async def _record(self, key: str, status: str, result: JsonValue) -> StepRecord:
-        ticket = self._ticket
-        if status == "failed":
-            result = continued_result(error_in(result))
-        # Those of a life that was cut off are not on record: it counts as one.
-        attempts = ticket.incarnations - 1 + self._attempt_now
-        entry = RecordStep(ticket.run_id, key, attempts, status, result)
-        return await journal(self.kernel, entry, self._bench.record_timeout_s)
-
-    async def _record_part(self, part: str, value: JsonValue) -> JsonValue:
-        stands = await self._record(f"{self._ticket.key}/{part}", "kept", value)
-        return stands.result
-
-    async def _recall_parts(self) -> Mapping[str, JsonValue]:
-        ticket, below = self._ticket, f"{self._ticket.key}/"
-        asked = LoadRun(ticket.run_id, under=below)
-        record: RunRecord | None = await journal(self.kernel, asked, self._bench.record_timeout_s)
-        steps: Mapping[str, StepRecord] = {} if record is None else record.steps
-        return {
-            key.removeprefix(below): step.result
-            for key, step in steps.items()
-            if step.status == "kept" and key.startswith(below)
-        }
+            self._tell(StepDone(ticket.key, stands.status, stands.result, ended))
 
     def _say(self, kind: Any, **data: Any) -> None:
         ticket = self._ticket

@@ -19,7 +19,7 @@ class StepTicket(Struct, eq=False):
     clock. `skipped_with` names the step before it with which it is skipped. `payers` are the runs, each with the path
     of a step, whose limits its calls count against; `subject` is what kill switches know the step by. `account` is who
     pays for its calls at the Treasury. `submitters` had the run made. `incarnations` is counted by the StepActor
-    alone."""
+    alone. `last`: when it began, nothing else was left to do in the run."""
 
     run_id: str
     pipeline: str
@@ -39,3 +39,4 @@ class StepTicket(Struct, eq=False):
     account: Payer | None = None
     submitters: tuple[str, ...] = ()
     incarnations: int = 0
+    last: bool = False

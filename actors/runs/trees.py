@@ -36,6 +36,8 @@ from actors.runs.roll import LiveRun
 from actors.runs.values import RunRequest
 
 START_TIMEOUT_S = 30.0
+# The journal says within 30 s what became of a batch, and why; the batch before it may take as long.
+RECORD_TIMEOUT_S = 65.0
 LOOK_AGAIN_S = 0.05
 
 
@@ -87,7 +89,7 @@ class RunTrees:
         try:
             taken = request.taken_over
             order = entry if taken is None else TakeOverRun(entry, taken.source, taken.steps)
-            return await self._journal.call(order, timeout_s=START_TIMEOUT_S)
+            return await self._journal.call(order, timeout_s=RECORD_TIMEOUT_S)
         except (ActorDeadError, CallTimeout) as error:
             raise RunNotStartedError(request.run_id, f"the journal does not answer ({error})") from error
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import JsonValue
 
-from actors.kernel import Actor
+from actors.kernel import Actor, OwnFile
 from actors.providers import Answer, ProviderError, complete
 from actors.sessions.history import as_turns, within_bounds
 from actors.sessions.messages import (
@@ -32,8 +31,6 @@ from actors.sessions.messages import (
     UnknownSessionError,
 )
 from actors.sessions.store import FILE_NAME, KeptTurn, NewTurn, SessionStore
-
-T = TypeVar("T")
 
 ResultOf = Callable[[Answer], dict[str, JsonValue]]
 
@@ -61,31 +58,31 @@ class SessionDesk(Actor):
 
     def __init__(self, state_dir: str | Path, result_of: ResultOf) -> None:
         super().__init__()
-        self._path = Path(state_dir) / FILE_NAME
+        path = Path(state_dir) / FILE_NAME
+        self._file = OwnFile(self._cell, lambda: SessionStore(path), SessionError)
         self._result_of = result_of
-        self._store: SessionStore | None = None
-        self._at_file = asyncio.Lock()
-        self._in_use = threading.Lock()
         self._places: dict[str, _Place] = {}
 
     async def on_stop(self) -> None:
         """Closes the file once what is being kept is there."""
-        async with self._at_file:
-            if self._store is not None:
-                await asyncio.to_thread(self._alone, SessionStore.close, self._store)
+        await self._file.close()
+
+    def release(self) -> None:
+        """After a kill nobody has closed the file."""
+        self._file.release()
 
     def on_receive(self, message: Any) -> Any:
         match message:
             case Converse():
                 return self.defer(self._converse(message))
             case ListSessions(limit):
-                return self.defer(self._in_file(lambda store: store.sessions(limit)))
+                return self.defer(self._file.use(lambda store: store.sessions(limit)))
             case ReadSession(name, turns):
                 return self.defer(self._read(name, turns))
             case ForgetSession(name, wait_s):
                 return self.defer(self._forget(name, wait_s))
             case ForgetOldSessions(before, limit):
-                return self.defer(self._in_file(lambda store: store.forget_old(before, limit, tuple(self._places))))
+                return self.defer(self._file.use(lambda store: store.forget_old(before, limit, tuple(self._places))))
             case _:
                 raise TypeError(f"the session desk takes Converse, not {type(message).__name__}")
 
@@ -94,7 +91,7 @@ class SessionDesk(Actor):
             return await self._speak(asked)
 
     async def _read(self, name: str, turns: int) -> Transcript:
-        found = await self._in_file(lambda store: store.transcript(name, turns))
+        found = await self._file.use(lambda store: store.transcript(name, turns))
         if found is None:
             raise _unknown(name)
         return found
@@ -102,7 +99,7 @@ class SessionDesk(Actor):
     async def _forget(self, name: str, wait_s: float) -> bool:
         # A turn under way would otherwise be kept behind the end of its session.
         async with self._place_of(name, wait_s):
-            if not await self._in_file(lambda store: store.forget(name)):
+            if not await self._file.use(lambda store: store.forget(name)):
                 raise _unknown(name)
         return True
 
@@ -129,7 +126,7 @@ class SessionDesk(Actor):
 
     async def _speak(self, asked: Converse) -> Spoken:
         of_run = asked.run_id if asked.only_this_run else None
-        known, past, kept = await self._in_file(
+        known, past, kept = await self._file.use(
             lambda store: (
                 store.find(asked.turn_id),
                 store.past(asked.session, asked.max_turns, of_run),
@@ -153,35 +150,7 @@ class SessionDesk(Actor):
             durable=asked.durable,
         )
         at = self.kernel.clock.wall()
-        return _spoken(await self._in_file(lambda store: store.keep(turn, at)))
-
-    async def _in_file(self, use: Callable[[SessionStore], T]) -> T:
-        """What `use` gives, on a thread; one at a time, in the order of asking.
-
-        The work belongs to the desk and not to its caller: who gives up while an answer is being kept finds it there
-        when it asks again, because asking again queues behind it.
-        """
-        given: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.spawn_task(self._use(use, given))
-        return await given
-
-    async def _use(self, use: Callable[[SessionStore], T], given: asyncio.Future[T]) -> None:
-        async with self._at_file:
-            try:
-                if self._store is None:
-                    self._store = await asyncio.to_thread(SessionStore, self._path)
-                value = await asyncio.to_thread(self._alone, use, self._store)
-            except SessionError as error:
-                if not given.done():
-                    given.set_exception(error)
-            else:
-                if not given.done():
-                    given.set_result(value)
-
-    def _alone(self, use: Callable[[SessionStore], T], store: SessionStore) -> T:
-        # A thread goes on when its task is cancelled, and by two at the same time SQLite's connections end the process.
-        with self._in_use:
-            return use(store)
+        return _spoken(await self._file.use(lambda store: store.keep(turn, at)))
 
 
 def _unknown(name: str) -> UnknownSessionError:

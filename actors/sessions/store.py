@@ -74,7 +74,7 @@ class SessionStore:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Made before SQLite opens it, so that it is never readable for others, not even for a moment.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")

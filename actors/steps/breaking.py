@@ -12,7 +12,8 @@ from decimal import Decimal
 from actors.kernel import Kernel
 from actors.providers import MISFITS, ProviderError, TransientError, said
 from pipelines.guardrails.breaker import Verdict
-from pipelines.guardrails.breaker_panel import BreakerKind, BreakerOpen, BreakerPanel
+from pipelines.guardrails.breaker_panel import BreakerOpen, BreakerPanel
+from pipelines.guardrails.breaker_rules import BreakerKind
 
 
 class Watched:

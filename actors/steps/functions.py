@@ -6,6 +6,7 @@ was wanted, and ends the loop.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,7 @@ from actors.steps.asking import result_of
 from actors.steps.context import StepContext
 from actors.steps.errors import FunctionRoundsError, UndeclaredFunctionError
 from pipelines.execution import Spending
+from pipelines.extraction import checks_prepared, prepare_checks
 from pipelines.language import FunctionSpec
 
 MOST_CALLS_A_ROUND = 16
@@ -71,6 +73,8 @@ async def ask_with_functions(
         talk.spent.add(result_of(answer))
         if not answer.calls:
             return answer, talk
+        if not checks_prepared():
+            await asyncio.to_thread(prepare_checks)
         wanted = _wanted(answer.calls, specs)
         if wanted is not None:
             talk.wanted = wanted

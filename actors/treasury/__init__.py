@@ -9,7 +9,6 @@ limits       limits that people set
 unheard      runs whose end nobody has heard
 ledger       its file; ledger_schema, ledger_reading, ledger_reports: tables, what is read at the start, reports
 checking     what is wrong in the file
-file_access  a file used by one thread at a time
 lease_table  what outlives its crashes: leases that are out, settlements not yet written
 till         a step's way to it
 viewing      the budgets as people see them
@@ -17,6 +16,7 @@ viewing      the budgets as people see them
 
 from actors.treasury.checking import flaws_of_ledger
 from actors.treasury.lease_table import LeaseTable, Unbooked
+from actors.treasury.ledger_schema import FILE_NAME
 from actors.treasury.messages import (
     AccountView,
     Audit,
@@ -51,6 +51,7 @@ from actors.treasury.treasury import Treasury, unaudited
 from pipelines.guardrails.budget import BudgetPlan
 
 __all__ = [
+    "FILE_NAME",
     "AccountView",
     "Audit",
     "BookNow",

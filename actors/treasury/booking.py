@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from actors.kernel import Actor, Reply
+from actors.kernel import Actor, OwnFile, Reply
 from actors.treasury.books import Books
-from actors.treasury.file_access import FileAccess
 from actors.treasury.lease_table import Unbooked
 from actors.treasury.ledger import Group, Ledger, Written
 from actors.treasury.lending import Lending
@@ -24,7 +23,7 @@ class Booking:
     """Writes what the lease table has unbooked. `again` is asked to have `start` called when the disk has refused."""
 
     def __init__(
-        self, actor: Actor, books: Books, access: FileAccess[Ledger], lending: Lending, again: Callable[[], object]
+        self, actor: Actor, books: Books, access: OwnFile[Ledger], lending: Lending, again: Callable[[], object]
     ) -> None:
         self._actor = actor
         self._books = books

@@ -51,7 +51,7 @@ def open_ledger(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        file = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+        file = sqlite3.connect(path, timeout=1.0, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise closed(path, error) from error
     try:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from actors.kernel import Actor, Down, Reply
+from actors.kernel import Actor, Down, OwnFile, Reply
 from actors.treasury.books import Books
-from actors.treasury.file_access import FileAccess
 from actors.treasury.holders import Holders
 from actors.treasury.ledger import Ledger
 from actors.treasury.messages import BudgetRefused, Lease, LedgerClosedError
@@ -18,7 +17,7 @@ from pipelines.guardrails.budget import AccountName, Budget, Refusal
 class Lending:
     """What the Treasury lends. A lease is in the budget and in the lease table, or in neither."""
 
-    def __init__(self, actor: Actor, books: Books, access: FileAccess[Ledger]) -> None:
+    def __init__(self, actor: Actor, books: Books, access: OwnFile[Ledger]) -> None:
         self._actor = actor
         self._clock = actor.kernel.clock
         self._books = books

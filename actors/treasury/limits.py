@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from actors.kernel import Actor
+from actors.kernel import Actor, OwnFile
 from actors.treasury.books import NOT_READ, Books
-from actors.treasury.file_access import FileAccess
 from actors.treasury.ledger import Ledger
 from actors.treasury.messages import Audit, BudgetChanged, InvalidBudgetError, LedgerClosedError, SetLimit
 from pipelines.guardrails.budget import AccountName
@@ -14,7 +13,7 @@ from pipelines.guardrails.budget_paths import check_path
 class LimitSetting:
     """Carries `SetLimit` out. What goes wrong on the way leaves all as it was."""
 
-    def __init__(self, actor: Actor, books: Books, access: FileAccess[Ledger], audit: Audit) -> None:
+    def __init__(self, actor: Actor, books: Books, access: OwnFile[Ledger], audit: Audit) -> None:
         self._kernel = actor.kernel
         self._books = books
         self._access = access

@@ -9,9 +9,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from actors.kernel import Actor, Reply
+from actors.kernel import Actor, OwnFile, Reply
 from actors.treasury.books import Books
-from actors.treasury.file_access import FileAccess
 from actors.treasury.ledger import Ledger
 from actors.treasury.messages import Lease, LedgerClosedError
 
@@ -20,7 +19,7 @@ class Recalling:
     """Asks the ledger after runs before they are lent anything; `lend` takes the calls over that have waited."""
 
     def __init__(
-        self, actor: Actor, books: Books, access: FileAccess[Ledger], lend: Callable[[Lease, Reply], object]
+        self, actor: Actor, books: Books, access: OwnFile[Ledger], lend: Callable[[Lease, Reply], object]
     ) -> None:
         self._actor = actor
         self._books = books

@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from actors.kernel import Actor, Down
+from actors.kernel import Actor, Down, OwnFile
 from actors.treasury.booking import Booking
 from actors.treasury.books import Books, seconds_up
-from actors.treasury.file_access import FileAccess
 from actors.treasury.lease_table import LeaseTable, Unbooked
 from actors.treasury.ledger import Group, Ledger
 from actors.treasury.ledger_pruning import Pruning
@@ -87,8 +86,8 @@ class Treasury(Actor):
         self._table = table
         table.busy_wait_s = plan.busy_wait_s
         self._books = books = Books(self.kernel, table, plan, up_s)
-        self._ledger = ledger = FileAccess(self, lambda: Ledger(path))
-        self._reports = FileAccess(self, lambda: LedgerReports(path))
+        self._ledger = ledger = OwnFile(self._cell, lambda: Ledger(path), LedgerClosedError)
+        self._reports = OwnFile(self._cell, lambda: LedgerReports(path), LedgerClosedError)
         self._lending = Lending(self, books, ledger)
         self._booking = Booking(self, books, ledger, self._lending, lambda: self.tell_after(_AGAIN_S, _Write()))
         self._limits = LimitSetting(self, books, ledger, audit)
@@ -103,8 +102,11 @@ class Treasury(Actor):
 
     async def on_stop(self) -> None:
         """What is settled is written; the disk has the last word."""
-        await self._ledger.finish(self._booking.last_words(), lambda error: self._books.say_unwritable(str(error)))
-        await self._reports.finish(None, lambda _: None)
+        try:
+            await self._ledger.close(self._booking.last_words())
+        except LedgerClosedError as error:
+            self._books.say_unwritable(str(error))
+        await self._reports.close()
 
     def release(self) -> None:
         """After a kill nobody has closed the files."""

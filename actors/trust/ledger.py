@@ -91,6 +91,8 @@ class TrustLedger(Actor):
 
     async def on_stop(self) -> None:
         """Writes down what is not yet."""
+        if self._saving is not None:
+            await asyncio.wait({self._saving})  # or the older state that it writes could be the last
         if self._version != self._saved:
             with contextlib.suppress(OSError):  # published already, and there is no later moment to try again
                 await asyncio.to_thread(self._file.save, self._state())

@@ -34,6 +34,7 @@ from bench.durable.restarts import large_journal, resume
 from bench.figures import Scale, in_fresh_process, median
 
 ROUNDS = 3
+SHORT_ROUNDS = 9  # of what takes half a second: a virtual machine's host may slow one of them down, and then another
 PROMISE = {
     "evopipe.normal": "commit before continue; survives SIGKILL, a power cut may take the last commits",
     "evopipe.full": "commit and fsync before continue; survives a power cut",
@@ -47,14 +48,14 @@ def measure(scale: Scale) -> dict[str, Any]:
     """Returns evopipe's figures in both modes, those of the peers that are installed, and the ratios to them."""
     ours: dict[str, Any] = {
         "normal": {
-            **_repeated("sequential", 300, "normal", scale),
+            **_repeated("sequential", 300, "normal", scale, SHORT_ROUNDS),
             **_repeated("throughput", 2_000, "normal", scale),
             "at_once_1000": _repeated("at_once", 1_000, "normal", scale),
             "at_once_5000": _repeated("at_once", 5_000, "normal", scale),
             "socket": socket_figures(scale, "normal"),
         },
         "full": {
-            **_repeated("sequential", 300, "full", scale),
+            **_repeated("sequential", 300, "full", scale, SHORT_ROUNDS),
             **_repeated("throughput", 2_000, "full", scale),
             "at_once_1000": _repeated("at_once", 1_000, "full", scale),
             "socket": socket_figures(scale, "full"),
@@ -66,10 +67,10 @@ def measure(scale: Scale) -> dict[str, Any]:
     return {"promise": PROMISE, "evopipe": ours, "peers": peers, "ratios": ratios(ours, peers)}
 
 
-def _repeated(what: str, full: int, synchronous: str, scale: Scale) -> dict[str, float]:
+def _repeated(what: str, full: int, synchronous: str, scale: Scale, most: int = ROUNDS) -> dict[str, float]:
     """Medians of a few rounds, each in a fresh process (of failures and memory: the most)."""
     count = str(scale.count(full))
-    rounds = [in_fresh_process("bench.durable", "ours", what, count, synchronous) for _ in range(scale.rounds(ROUNDS))]
+    rounds = [in_fresh_process("bench.durable", "ours", what, count, synchronous) for _ in range(scale.rounds(most))]
     worst = ("failed", "peak_rss_mb")
     return {
         key: max(each[key] for each in rounds) if key in worst else median([each[key] for each in rounds])

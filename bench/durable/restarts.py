@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.journal import OpenRun
-from actors.journal.rows import prepared
+from actors.journal.preparing import prepared
 from actors.kernel import Kernel
 from actors.runs import RunEvent, RunRequest, SubmitRun
 from bench.durable.ours import JOURNAL, journal_in, peak_rss_mb

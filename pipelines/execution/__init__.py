@@ -11,9 +11,11 @@ assent                       how many must say yes, and who may
 replay                       what they did besides, when they are on record
 taking_over                  which results hold when a run is run again
 failure, skipping, spending  what a failure, a condition and a result mean
-limits, resources            what a run may use: the budget as a tree, and memory and time of one pipeline
+ledger, account              the budget of a run as a tree: what may be used, what is set aside, what is used up
+limits, resources            what a limit that is reached ends, and memory and time of one pipeline
 """
 
+from pipelines.execution.account import Account, Amount, amount_of
 from pipelines.execution.approval import (
     ANSWERED,
     ASKED,
@@ -59,16 +61,8 @@ from pipelines.execution.failure import (
 )
 from pipelines.execution.frame import Ancestry, Frame, FrameOutcome, FrameSpec, closing_frame, frame_of
 from pipelines.execution.graph import Graph, graph_of, graph_of_body, graph_of_finally
-from pipelines.execution.limits import (
-    Account,
-    Amount,
-    Ledger,
-    LimitReachedError,
-    amount_of,
-    ends,
-    out_of_time,
-    tightest,
-)
+from pipelines.execution.ledger import Ledger
+from pipelines.execution.limits import LimitReachedError, ends, out_of_time, tightest
 from pipelines.execution.loop import LoopInputError, LoopRun, loop_items
 from pipelines.execution.nesting import NestedRun, NestingError, enter, inner_scope, longest_s, workflow_facts
 from pipelines.execution.replay import variables_set_within

@@ -22,6 +22,8 @@ from pipelines.language import Limits, Pipeline, Scope, Step
 
 OnFailure = Literal["stop", "finish"]
 
+_CHANGING = MAY_LEAVE | {"set_variable"}  # types whose results do more than stand
+
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
@@ -190,6 +192,12 @@ class Frame(Struct, eq=False):
             if each not in self._dead and each not in self.results:
                 self._dead.add(each)
                 waiting += self.spec.graph.dependents[each]
+
+    def lacks_only(self, name: str) -> bool:
+        """Whether all else has been done, and well, and the result of this step will change nothing beside it."""
+        if self.error is not None or self.left_by is not None or len(self.results) + 1 != len(self._waits):
+            return False
+        return name not in self.results and self.step(name).type not in _CHANGING
 
     def skipped_with(self, name: str) -> str | None:
         """The step before it for which this one is skipped."""

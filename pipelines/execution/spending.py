@@ -66,6 +66,14 @@ class RunSpending(Spending):
             self._counted.add(key)
             self.add(result)
 
+    def with_one(self, key: str, result: JsonValue) -> Spending:
+        """The sum with this step too, which it does not count itself."""
+        total = Spending()
+        total.input_tokens, total.output_tokens, total.cost = self.input_tokens, self.output_tokens, self.cost
+        if key not in self._counted:
+            total.add(result)
+        return total
+
 
 def _count(value: JsonValue) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -7,7 +7,7 @@ shaping   formats and post-processing
 """
 
 from pipelines.extraction.answers import NoJsonError, parse_json_answer
-from pipelines.extraction.misfits import Misfit, find_misfits
+from pipelines.extraction.misfits import Misfit, checks_prepared, find_misfits, prepare_checks
 from pipelines.extraction.schema import is_json_schema, normalise_parameters, normalise_schema, validate_against
 from pipelines.extraction.shaping import POST_PROCESSING, Format, post_process, shape
 
@@ -16,12 +16,14 @@ __all__ = [
     "Format",
     "Misfit",
     "NoJsonError",
+    "checks_prepared",
     "find_misfits",
     "is_json_schema",
     "normalise_parameters",
     "normalise_schema",
     "parse_json_answer",
     "post_process",
+    "prepare_checks",
     "shape",
     "validate_against",
 ]

@@ -2,7 +2,7 @@
 
 The sentences go back to the model that has to answer again, so they name the place and never quote the whole data. A
 keyword without a sentence of its own keeps jsonschema's. jsonschema is loaded by the first check: a node's start and
-`evopipe validate` do without it.
+`evopipe validate` do without it. Whoever checks on an event loop has it loaded elsewhere before (`prepare_checks`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,22 @@ from pydantic import JsonValue
 
 _MOST: Final = 20
 _LONGEST: Final = 500
+
+
+_prepared = False
+
+
+def checks_prepared() -> bool:
+    """Whether `find_misfits` takes no more time than its check."""
+    return _prepared
+
+
+def prepare_checks() -> None:
+    """Does all that the first check needs besides: tens of milliseconds of loading, so on a thread where a loop waits.
+    Safe from several threads at once."""
+    global _prepared  # noqa: PLW0603 - like the modules that it loads, once for the process
+    find_misfits({"type": "object", "properties": {}}, [])
+    _prepared = True
 
 
 @dataclass(frozen=True, slots=True)

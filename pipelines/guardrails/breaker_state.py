@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from pipelines.guardrails.breaker import BreakerState
-from pipelines.guardrails.breaker_panel import BreakerError, BreakerPanel, KeptBreaker, parse_name
+from pipelines.guardrails.breaker_panel import BreakerPanel, KeptBreaker
+from pipelines.guardrails.breaker_rules import BreakerError, parse_name
 
 FORMAT_VERSION = 1
 

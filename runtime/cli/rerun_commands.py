@@ -31,7 +31,7 @@ def replay_run(
     if from_step is not None:
         body["from_step"] = from_step
     with node_client() as client:
-        accepted: dict[str, Any] = client.post(_path(run_id, "replay"), body)
+        accepted: dict[str, Any] = client.enter(_path(run_id, "replay"), body)
         taken, within, anew = accepted["taken_over"], accepted["taken_within"], accepted["anew"]
         if dry_run:
             if as_json:
@@ -53,7 +53,7 @@ def resume_run(run_id: str, definition: Path | None, *, accept_definition: bool,
     """Lets a failed run go on."""
     body: dict[str, Any] = {"accept_definition": accept_definition, **_definition(definition)}
     with node_client() as client:
-        accepted: dict[str, Any] = client.post(_path(run_id, "resume"), body)
+        accepted: dict[str, Any] = client.enter(_path(run_id, "resume"), body)
         gone = len(accepted["anew"])
         say(f"{run_id} goes on; {gone} result{' does' if gone == 1 else 's do'} not stand any more.")
         if follow:

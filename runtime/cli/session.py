@@ -21,9 +21,16 @@ class UsageProblem(Exception):
 
 
 @contextmanager
-def node_client(timeout_s: float = 60.0, *, socket_path: Path | None = None) -> Generator[NodeClient]:
-    """A client of the node that the settings name, or of the one on `socket_path`."""
-    with NodeClient(socket_path or load_settings().socket_path, timeout_s=timeout_s) as client:
+def node_client(timeout_s: float | None = None, *, socket_path: Path | None = None) -> Generator[NodeClient]:
+    """A client of the node that the settings name, or of the one on `socket_path`. Without `timeout_s` it waits as long
+    as the node may take to say why there is no answer."""
+    if socket_path is not None:
+        made = NodeClient(socket_path, timeout_s=timeout_s)
+    else:
+        settings = load_settings()
+        patience_s = settings.limits.request_timeout_s
+        made = NodeClient(settings.socket_path, timeout_s=timeout_s, request_timeout_s=patience_s)
+    with made as client:
         yield client
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -31,6 +32,7 @@ from runtime.gateway.streams import HEARTBEAT_S, EventStream
 from runtime.gateway.trust import TrustEndpoints
 from runtime.gateway.view import NodeView
 from runtime.gateway.wire import WireResponse
+from runtime.patience import answer_s, entry_s
 
 
 def build_app(
@@ -53,11 +55,16 @@ def build_app(
     approvals = ApprovalEndpoints(desk)
     trust = TrustEndpoints(desk)
 
-    def route(method: str, path: str, endpoint: Answer, *, patient: bool = False) -> Route:
+    def route(
+        method: str,
+        path: str,
+        endpoint: Answer,
+        *,
+        patient: bool = False,
+        within_s: Callable[[float], float] = answer_s,
+    ) -> Route:
         # Patient ones wait for a run by request and keep a deadline of their own.
-        # The others get the time to arrive and the same time again to be answered; body and call tell their own
-        # lateness more exactly, so this one is only for what they do not cover.
-        deadline = None if patient else (lambda: 2 * desk.deadline_s + 1)
+        deadline = None if patient else (lambda: within_s(desk.deadline_s))
         return Route(
             path, answering(endpoint, deadline, lambda request: guard.admit(request, method, path)), methods=[method]
         )
@@ -73,8 +80,8 @@ def build_app(
             route("GET", "/v1/runs/{run_id}/outputs", results.outputs),
             route("POST", "/v1/runs/{run_id}/cancel", runs.cancel),
             route("GET", "/v1/runs/{run_id}/history", reruns.history),
-            route("POST", "/v1/runs/{run_id}/replay", reruns.replay),
-            route("POST", "/v1/runs/{run_id}/resume", reruns.resume),
+            route("POST", "/v1/runs/{run_id}/replay", reruns.replay, within_s=entry_s),
+            route("POST", "/v1/runs/{run_id}/resume", reruns.resume, within_s=entry_s),
             route("POST", "/v1/journal/vacuum", reruns.vacuum, patient=True),
             route("POST", "/v1/validate", runs.validate),
             route("GET", "/v1/pipelines", library.list),

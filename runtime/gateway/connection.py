@@ -4,14 +4,19 @@ Beyond what `RequestReader` bounds: who may speak, how many at once, how long a 
 later one) may take, and an answer for a client that has closed its sending side only. Whatever is refused here is
 answered in the same JSON form as everywhere else.
 
-A client that does not read its answer is left alone while there is room: it may be a person who scrolls. When there is
-none, the one that has not read for longest gives its place to the next.
+A client that does not read its answer is left alone while there is room (`UnreadAnswers`). When there is none, the one
+that has not read for longest gives its place to the next.
+
+Who has closed the sending side of a Unix socket and reads on is told apart from who has left, and gets every answer.
+Over TCP both look the same (servers such as nginx take both for having left): there it gets its answers, but no long
+wait is kept up for it. TLS ends with either.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,23 +26,27 @@ from runtime.gateway.heads import Refusal
 from runtime.gateway.peer import still_reads
 from runtime.gateway.requests import RequestReader
 from runtime.gateway.roles import Role
+from runtime.gateway.unread import UnreadAnswers
 
 REFUSED_LINGER_S = 5.0
 # Refused connections that are waited for, so that they can read why; those beyond are told at once.
 MOST_LINGERING = 64
 OWNERS_SHARE = 8
+HALF_CLOSED_LOOK_S = 2.0
 PeerAt = Callable[[asyncio.Transport], Peer | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """`silence_s`: until a request's head must be whole, and how long a client may leave its answer unread when others
-    want its place; `connections`: open ones of the whole socket; `setting`: the key that says so."""
+    want its place; `connections`: open ones of the whole socket; `setting`: the key that says so; `unread_bytes`: of
+    all answers that have not been read together."""
 
     silence_s: float
     connections: int
     head_bytes: int
     setting: str = "limits.connections"
+    unread_bytes: int = 64 << 20
 
     def room(self, peer: Peer) -> int:
         """How many there may be when this peer comes: the last eighth is the owner's, who must get in to stop what
@@ -47,19 +56,26 @@ class ConnectionLimits:
         return self.connections - self.connections // OWNERS_SHARE
 
 
-def guarded_protocol(limits: ConnectionLimits, peer_at: PeerAt) -> type[asyncio.Protocol]:
-    """The protocol class for uvicorn's `http=`. `peer_at` tells who is at the other end; None: nobody who may speak."""
-    unread: dict[GuardedProtocol, float] = {}  # since when, those that have waited for longest first
+def guarded_protocol(
+    limits: ConnectionLimits, peer_at: PeerAt, at_ebb: Callable[[], None] = lambda: None
+) -> type[asyncio.Protocol]:
+    """The protocol class for uvicorn's `http=`. `peer_at` tells who is at the other end; None: nobody who may speak.
+    `at_ebb` is called when most of a flood of unread answers is gone."""
+    unread: UnreadAnswers[GuardedProtocol] = UnreadAnswers(limits.unread_bytes)
 
     def evict_unread(now: float) -> bool:
         """Ends the connection whose client has not read for longest, if that is too long."""
-        for protocol, since in unread.items():
-            if now - since < limits.silence_s:
-                return False
-            del unread[protocol]
-            protocol.transport.abort()
-            return True
-        return False
+        protocol = unread.longest(now, limits.silence_s)
+        if protocol is None:
+            return False
+        unread.remove(protocol)
+        protocol.transport.abort()
+        return True
+
+    def has_read(protocol: GuardedProtocol) -> None:
+        unread.remove(protocol)
+        if unread.has_ebbed():
+            at_ebb()
 
     class GuardedProtocol(RequestReader):
         """One connection."""
@@ -67,6 +83,7 @@ def guarded_protocol(limits: ConnectionLimits, peer_at: PeerAt) -> type[asyncio.
         head_bytes = limits.head_bytes
         refusal: Refusal | None = None
         silence: asyncio.TimerHandle | None = None
+        look: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -101,21 +118,42 @@ def guarded_protocol(limits: ConnectionLimits, peer_at: PeerAt) -> type[asyncio.
         def eof_received(self) -> bool | None:  # type: ignore[override]
             if self.scheme == "https":
                 return None  # TLS knows no half-closed connection
-            if self.refusal is not None or not still_reads(self.transport.get_extra_info("socket")):
+            connection = self.transport.get_extra_info("socket")
+            if self.refusal is not None or not still_reads(connection):
                 return None
-            return self.end()
+            goes_on = self.end()
+            if connection.family != socket.AF_UNIX:
+                self.hurry()
+            elif goes_on:
+                self.look = self.loop.call_later(HALF_CLOSED_LOOK_S, self.look_again)
+            return goes_on
+
+        def look_again(self) -> None:
+            """Nothing tells when a client leaves that had closed its sending side."""
+            self.look = None
+            if self.transport.is_closing():
+                return
+            if still_reads(self.transport.get_extra_info("socket")):
+                self.look = self.loop.call_later(HALF_CLOSED_LOOK_S, self.look_again)
+            else:
+                self.transport.abort()
 
         def pause_writing(self) -> None:
-            unread.setdefault(self, self.loop.time())
             super().pause_writing()
+            assert self.client is not None
+            size = self.transport.get_write_buffer_size()
+            for each in unread.add(self, self.client[0], size, self.loop.time()):
+                each.transport.abort()
 
         def resume_writing(self) -> None:
-            unread.pop(self, None)
+            has_read(self)
             super().resume_writing()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            unread.pop(self, None)
+            has_read(self)
             self.stop_watching()
+            if self.look is not None:
+                self.look.cancel()
             super().connection_lost(exc)
 
         def watch_head(self) -> None:

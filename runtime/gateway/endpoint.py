@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,6 +14,7 @@ from starlette.responses import Response
 
 from actors.audit import Decision, Note
 from runtime.gateway.body import LARGE_BODY_BYTES, read_body
+from runtime.gateway.exchange import until_left
 from runtime.gateway.guard import peer_of
 from runtime.gateway.history import EventHistory
 from runtime.gateway.problems import ApiError, as_api_error
@@ -20,6 +22,7 @@ from runtime.gateway.turns import ReadingTurns
 from runtime.gateway.view import NodeView
 
 READ_AT_ONCE = 2
+LOADED_AT_ONCE = 8
 
 M = TypeVar("M", bound=BaseModel)
 P = ParamSpec("P")
@@ -35,6 +38,7 @@ class Desk:
     history: EventHistory
     closing: asyncio.Event
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READ_AT_ONCE))
+    loading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOADED_AT_ONCE))
     turns: ReadingTurns = field(default_factory=ReadingTurns)
 
     @property
@@ -65,6 +69,23 @@ class Desk:
         the other threads, and the loop its turn."""
         async with self.reading:
             return await asyncio.to_thread(function, *args, **more)
+
+    @contextlib.asynccontextmanager
+    async def loading_turn(self, request: Request | None = None) -> AsyncGenerator[None]:
+        """For an answer that is made of what was kept, and may be megabytes: a few are made at a time, whoever asks.
+        Raises `ApiError` 503 where the turn does not come in time, or the client of `request` has left."""
+        try:
+            async with asyncio.timeout(self.deadline_s) as wait:
+                with until_left({} if request is None else request.scope, wait):
+                    await self.loading.acquire()
+        except TimeoutError:
+            raise ApiError(
+                503, "busy", f"other answers were being made for {self.deadline_s:g} s; ask again."
+            ) from None
+        try:
+            yield
+        finally:
+            self.loading.release()
 
     def record(self, make: Callable[..., Decision], request: Request, *facts: Any, **more: Any) -> None:
         """Has a person's decision kept in the audit log: `make(at, who, *facts, **more)`."""

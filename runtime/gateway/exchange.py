@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, MutableMapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 BODILESS: Final = frozenset({204, 304})
 EXTENSION: Final = "evopipe.exchange"
+# A client that has only closed its sending side still learns how a short run ends.
+UNCERTAIN_S: Final = 5.0
 
 
 def whole_body(scope: MutableMapping[str, Any]) -> bytes | None:
@@ -28,20 +31,21 @@ def whole_body(scope: MutableMapping[str, Any]) -> bytes | None:
 
 @contextmanager
 def until_left(scope: MutableMapping[str, Any], wait: asyncio.Timeout) -> Generator[None]:
-    """Ends `wait` (a `TimeoutError` where it is awaited) when the server stops, and as soon as the client has left: a
-    long wait that nobody hears the end of is counted by no bound on connections."""
+    """Ends `wait` (a `TimeoutError` where it is awaited) when the server stops, when the client has left, and soon
+    after it may have left: a long wait that nobody hears the end of is counted by no bound on connections."""
     exchange: Exchange | None = scope.get("extensions", {}).get(EXTENSION)
     if exchange is None:
         yield
         return
 
-    def end() -> None:
-        if not wait.expired():
-            wait.reschedule(asyncio.get_running_loop().time())
+    def end(within_s: float) -> None:
+        at, limit = asyncio.get_running_loop().time() + within_s, wait.when()
+        if not wait.expired() and (limit is None or at < limit):
+            wait.reschedule(at)
 
     exchange.waits = end
-    if exchange.disconnected:
-        end()
+    if exchange.disconnected or exchange.hurries:
+        end(0.0 if exchange.disconnected else UNCERTAIN_S)
     try:
         yield
     finally:
@@ -52,7 +56,8 @@ class Exchange(RequestResponseCycle):
     """What an endpoint receives from and sends to. After `send` of the last part the next request's turn comes."""
 
     held: bytes = b""  # the head, until its body is there
-    waits: Callable[[], None] | None = None  # ends what its endpoint waits for
+    waits: Callable[[float], None] | None = None  # ends what its endpoint waits for
+    hurries: bool = False  # nobody can tell whether the client is still there
 
     def leave(self) -> None:
         """The client has left: its endpoint is told when it asks, or at once where it waits `until_left`."""
@@ -60,10 +65,15 @@ class Exchange(RequestResponseCycle):
         self.message_event.set()
         self.end_wait()
 
-    def end_wait(self) -> None:
-        """Has an endpoint that waits `until_left` answer now."""
+    def end_wait(self, within_s: float = 0.0) -> None:
+        """Has an endpoint that waits `until_left` answer in so many seconds at the latest."""
         if self.waits is not None:
-            self.waits()
+            self.waits(within_s)
+
+    def hurry(self) -> None:
+        """The client may have left: a long wait, also one that is still to begin, ends within `UNCERTAIN_S`."""
+        self.hurries = True
+        self.end_wait(UNCERTAIN_S)
 
     def take_body(self) -> bytes | None:
         """The body when it is whole, as `receive` would give it; None when it is not, or the client has left."""
@@ -106,8 +116,8 @@ class Exchange(RequestResponseCycle):
         lines = [STATUS_LINE[status]]
         closes = False
         for raw, value in (*self.default_headers, *headers):
-            name = raw.lower()
-            if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+            name = _field_name(raw)
+            if not value.isalnum() and HEADER_VALUE_RE.search(value):
                 raise RuntimeError(f"Invalid HTTP header {name!r}.")
             if name == b"content-length" and self.chunked_encoding is None:
                 self.expected_content_length = int(value)
@@ -159,6 +169,14 @@ class Exchange(RequestResponseCycle):
         whole, self.held = self.held + part if self.held else part, b""
         if whole:
             self.transport.write(whole)
+
+
+@lru_cache(maxsize=200)  # nearly all answers have the same three
+def _field_name(raw: bytes) -> bytes:
+    name = raw.lower()
+    if HEADER_RE.search(name):
+        raise RuntimeError(f"Invalid HTTP header {name!r}.")
+    return name
 
 
 def _expect(kind: str, message: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from actors.providers import PROVIDERS
 from actors.steps import PROVIDER_FAMILIES, provider_of
 from actors.treasury import BudgetLeft, Left
 from pipelines.guardrails.breaker import BreakerState
-from pipelines.guardrails.breaker_panel import BreakerKind
+from pipelines.guardrails.breaker_rules import BreakerKind
 from pipelines.guardrails.classes import every_step, tier_of
 from pipelines.guardrails.phase_names import Maturity
 from pipelines.guardrails.phases import Finding, Level, Resources, before, maturity_of, may_run

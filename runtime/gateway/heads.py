@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 MOST_FIELDS: Final = 256  # as objects they take twenty times their bytes, while the head is not whole
+# What else llhttp takes for requests: RTSP's, and those to ICE streaming servers, which alone have this method.
+RTSP: Final = b"RTSP/"
+RTSP_LINE: Final = re.compile(rb"(?:\A|\n)[A-Z_-]+ +[^ \r\n]+ +RTSP/")
+ICE_METHOD: Final = b"SOURCE"
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -28,6 +33,7 @@ def bad_http(detail: str, status: int = 400) -> Refusal:
     return Refusal(status, "bad_http", f"this is not a valid HTTP/1.1 request ({detail}).")
 
 
+OTHER_PROTOCOL: Final = bad_http("another protocol")
 OTHER_VERSION: Final = bad_http("another version of HTTP", 505)
 OTHER_CODING: Final = bad_http("a transfer-encoding other than chunked", 501)
 LONG_FRAMING: Final = bad_http("the lines between the chunks of its body, or those behind it, are too long")

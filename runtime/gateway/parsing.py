@@ -8,7 +8,7 @@ which is not spoken here, but its body as far as it has one, and then the next r
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -16,7 +16,17 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runtime.gateway.exchange import EXTENSION, Exchange
-from runtime.gateway.heads import MANY_FIELDS, MOST_FIELDS, Refusal, body_head, head_flaw
+from runtime.gateway.heads import (
+    ICE_METHOD,
+    MANY_FIELDS,
+    MOST_FIELDS,
+    OTHER_PROTOCOL,
+    RTSP,
+    RTSP_LINE,
+    Refusal,
+    body_head,
+    head_flaw,
+)
 
 
 class FlawError(Exception):
@@ -46,6 +56,7 @@ class RequestParser(HttpToolsProtocol):
     in_head: bool = False
     progress: bool = False  # whether a head, a part of a body or an end was found in what was read last
     url: bytes = b""
+    line: bytes = b""  # the request line, as far as it has come, of a head that no field of has come
     rest_head: bytes = b""  # `body_head` of a request whose body llhttp has not taken for one
 
     def begin(self, exchange: Exchange) -> None:
@@ -59,7 +70,33 @@ class RequestParser(HttpToolsProtocol):
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             self.parser.feed_data(self.rest_head)
-        self.parser.feed_data(data)
+        line = self.line
+        if line or data.find(RTSP) >= 0:
+            self.line = b""
+            self._feed_apart(line, data)
+        else:
+            self.parser.feed_data(data)
+        if self.in_head and not self.headers:
+            text = line + data
+            self.line = text[text.rfind(b"\n") + 1 :]
+
+    def _feed_apart(self, line: bytes, data: bytes) -> None:
+        # The parser does not say which protocol a request line names. So it is given what looks like one up to there;
+        # in a head it was one, in a body it is what the client sends.
+        fed = 0
+        for found in RTSP_LINE.finditer(line + data):
+            start, fed = fed, found.end() - len(line)
+            self._feed_from(start, data[start:fed])
+            if self.in_head:
+                self.flaw = OTHER_PROTOCOL
+                raise httptools.HttpParserError(OTHER_PROTOCOL.message)
+        self._feed_from(fed, data[fed:])
+
+    def _feed_from(self, start: int, piece: bytes) -> None:
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as upgrade:
+            raise httptools.HttpParserUpgrade(start + cast("int", upgrade.args[0])) from None
 
     def on_message_begin(self) -> None:
         """The first byte of a head."""
@@ -88,7 +125,11 @@ class RequestParser(HttpToolsProtocol):
             self.rest_head = b""
             return
         version = self.parser.get_http_version()
-        self.flaw = head_flaw(version, self.url, self.headers, self.head_bytes)
+        method = self.parser.get_method()
+        if method == ICE_METHOD:
+            self.flaw = OTHER_PROTOCOL
+        else:
+            self.flaw = head_flaw(version, self.url, self.headers, self.head_bytes)
         if self.flaw is not None:
             raise FlawError
         self.in_head = False
@@ -104,7 +145,7 @@ class RequestParser(HttpToolsProtocol):
             "server": self.server,
             "client": self.client,
             "scheme": self.scheme,
-            "method": self.parser.get_method().decode("ascii"),
+            "method": method.decode("ascii"),
             "root_path": "",
             "path": unquote(path) if "%" in path else path,
             "raw_path": raw_path,

@@ -58,7 +58,7 @@ from actors.sessions import SessionBusyError, SessionError, UnknownSessionError
 from actors.treasury import BudgetUnauditedError, InvalidBudgetError, TreasuryError
 from actors.trust import TrustUnsavedError
 from pipelines.guardrails import InvalidSwitchError, KillSwitchError
-from pipelines.guardrails.breaker_panel import BreakerError
+from pipelines.guardrails.breaker_rules import BreakerError
 from pipelines.guardrails.trust import TrustError
 from pipelines.language import InvalidInputsError
 from runtime.gateway.wire import WireResponse, to_wire

@@ -29,6 +29,8 @@ class RequestReader(RequestParser):
     running: Exchange | None = None  # the one whose endpoint is at work, or was last
     unread: bytes = b""  # what came while a request was at work
     ended: bool = False  # the client sends no more, and reads on
+    hurries: bool = False  # ... or has left: nobody can tell
+    unsent: bool = False  # the newest answer is complete, and the client has not read all of it
     idle_since: float | None = None  # seconds of the loop's clock; None: a request is there, or has begun
     unparsed: int = 0  # bytes since something whole was found
 
@@ -46,8 +48,8 @@ class RequestReader(RequestParser):
         raise NotImplementedError
 
     def answering(self) -> bool:
-        """Whether a request has come whose answer is not complete."""
-        return self.running is not None and not self.running.response_complete
+        """Whether a request has come whose answer is not complete, or not read."""
+        return self.running is not None and (self.unsent or not self.running.response_complete)
 
     def take(self, data: bytes) -> None:
         """Reads what the client sent, or keeps it until the request at work is answered."""
@@ -78,7 +80,15 @@ class RequestReader(RequestParser):
             self._refuse(INCOMPLETE)
         elif self.flaw is None and self.answering():
             self.cycle.keep_alive = False  # there cannot be another request
+        if self.unsent and not self.pipeline and self.flaw is None:
+            return False  # the rest of the answer is sent all the same
         return self.answering() and not self.transport.is_closing()
+
+    def hurry(self) -> None:
+        """The client may have left: no request waits for long any more."""
+        self.hurries = True
+        if self.running is not None:
+            self.running.hurry()
 
     def begin(self, exchange: Exchange) -> None:
         """Starts its endpoint now, or when it is its turn."""
@@ -90,6 +100,19 @@ class RequestReader(RequestParser):
     def on_response_complete(self) -> None:
         """The next request's turn, or that of what was no request."""
         self.server_state.total_requests += 1
+        if self.flow.write_paused and not self.transport.is_closing():
+            self.unsent = True  # a client has one unread answer at a time
+        else:
+            self._go_on()
+
+    def resume_writing(self) -> None:
+        """The client has read what there was."""
+        super().resume_writing()
+        if self.unsent:
+            self.unsent = False
+            self._go_on()
+
+    def _go_on(self) -> None:
         if self.transport.is_closing():
             return
         if self.pipeline:
@@ -143,6 +166,8 @@ class RequestReader(RequestParser):
 
     def _start(self, exchange: Exchange) -> None:
         self.running = exchange
+        if self.hurries:
+            exchange.hurries = True
         self._start_asgi_task(exchange, self.app)
 
     def _wait_idle(self, seconds: float) -> None:

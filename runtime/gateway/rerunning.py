@@ -27,6 +27,7 @@ from runtime.gateway.runs import RunEndpoints, find_run
 from runtime.gateway.schemas import NothingBody, ReplayBody, ResumeBody
 from runtime.gateway.wire import WireResponse
 from runtime.gateway.workspace import make_workspace
+from runtime.patience import RUN_ENTRY_S
 
 VACUUM_MOST_BYTES: Final = 1 << 30
 """A larger journal is not vacuumed by a running node: nothing is recorded meanwhile."""
@@ -97,7 +98,7 @@ class RerunEndpoints:
                 },
             ),
         )
-        run_id = await self._desk.call("runs", SubmitRun(run))
+        run_id = await self._desk.call("runs", SubmitRun(run), RUN_ENTRY_S)
         self._desk.record(
             decisions.run_submitted, request, str(run_id),
             pipeline=pipeline.name, content_hash=pipeline.content_hash, workspace=run.workspace,
@@ -139,7 +140,7 @@ class RerunEndpoints:
         resumed.append({"at": now, "definition": "changed" if changed else "same", "dropped": list(dropped)})
         submitters: list[Any] = list(again.submitters)
         kept = {**meta_of(again), **meta, "submitters": submitters, "reopened_at": now, "resumed": resumed}
-        run_id = await self._desk.call("runs", ReopenFailedRun(again, dropped, kept, len(resumed)))
+        run_id = await self._desk.call("runs", ReopenFailedRun(again, dropped, kept, len(resumed)), RUN_ENTRY_S)
         self._desk.record(decisions.run_resume_asked, request, str(run_id), pipeline.name, pipeline.content_hash)
         accepted = {"run_id": run_id, "pipeline": pipeline.name, "workspace": again.workspace, "anew": list(dropped)}
         return WireResponse(accepted, status_code=202, headers={"location": f"/v1/runs/{run_id}"})

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from actors.journal import KeptText, ReadText
 from runtime.gateway.endpoint import Desk
 from runtime.gateway.problems import ApiError
-from runtime.gateway.runs import find_run
+from runtime.gateway.runs import ENDED, find_run
 
 PIECE: Final = 1 << 20
 
@@ -34,7 +34,7 @@ class ResultEndpoints:
         """GET /v1/runs/{id}/outputs: {outputs, error, usage, cost_usd, duration_s}; 409 while the run lives."""
         run_id = request.path_params["run_id"]
         status = str((await find_run(self._desk, run_id)).get("status"))
-        if status not in ("succeeded", "failed", "cancelled"):
+        if status not in ENDED:
             raise ApiError(409, "run_not_ended", f"run {run_id!r} has not ended ({status}); wait for its outcome.")
         return await self._stream(run_id, None)
 

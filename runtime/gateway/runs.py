@@ -30,8 +30,10 @@ from runtime.gateway.roles import Role
 from runtime.gateway.schemas import SubmitBody, ValidateBody
 from runtime.gateway.wire import WireResponse, to_wire
 from runtime.gateway.workspace import Wanted, Workspaces
+from runtime.patience import RUN_ENTRY_S
 
 WAIT_MARGIN_S = 5.0
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class RunEndpoints:
@@ -79,7 +81,7 @@ class RunEndpoints:
             tenant=tenant,
             submitters=(peer_of(request).person,),
         )
-        run_id = await self._desk.call("runs", SubmitRun(run))
+        run_id = await self._desk.call("runs", SubmitRun(run), RUN_ENTRY_S)
         self._desk.record(
             decisions.run_submitted, request, str(run_id),
             pipeline=pipeline.name, content_hash=pipeline.content_hash, workspace=str(workspace),
@@ -104,7 +106,9 @@ class RunEndpoints:
         """GET /v1/runs/{id}/outcome?timeout_s=N: 200 with the outcome, or 202 when it goes on."""
         seconds = whole_number(request, "timeout_s", 60, 3600)
         run_id = request.path_params["run_id"]
-        await find_run(self._desk, run_id)
+        async with self._desk.loading_turn(request):
+            if (await _known(self._desk, run_id)).get("status") in ENDED:
+                return await self._outcome(request, run_id, self._desk.deadline_s)
         return await self._outcome(request, run_id, max(float(seconds), 0.05))
 
     async def cancel(self, request: Request) -> Response:
@@ -183,6 +187,11 @@ def _not_valid(found: Sequence[object]) -> Response:
 
 
 async def find_run(desk: Desk, run_id: str) -> dict[str, Any]:
-    """What is known of a run. Raises `NoSuchRunError`."""
+    """What is known of a run. Raises `NoSuchRunError`, and as `Desk.loading_turn` does."""
+    async with desk.loading_turn():
+        return await _known(desk, run_id)
+
+
+async def _known(desk: Desk, run_id: str) -> dict[str, Any]:
     known: dict[str, Any] = to_wire(await desk.call("runs", GetRun(run_id)))
     return known

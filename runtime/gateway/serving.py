@@ -21,7 +21,7 @@ from runtime.gateway.handshakes import Handshakes
 from runtime.gateway.history import EventHistory
 from runtime.gateway.tokens import Tokens
 from runtime.gateway.view import NodeView
-from runtime.process_limits import open_files, room_for
+from runtime.process_limits import give_back_memory, open_files, room_for
 
 BACKLOG = 512
 # asyncio accepts a whole backlog in each turn of the loop, before it looks at the first of them: in a flood that many
@@ -30,6 +30,8 @@ ACCEPTED_A_TURN = 32
 STOP_GRACE_S = 2
 LARGEST_HEAD_BYTES = 65_536
 READY_DEADLINE_S = 5.0
+UNREAD_ANSWERS = 8  # of the largest that there may be; all clients together
+EBB_S = 1.0
 
 _log = structlog.stdlib.get_logger("evopipe.gateway")
 
@@ -70,7 +72,16 @@ class Serving:
         )
         config = uvicorn.Config(
             direct(build_app(self._view, self._history, self._closing, guard)),
-            http=guarded_protocol(ConnectionLimits(limits.request_timeout_s, room, LARGEST_HEAD_BYTES), peer_at),
+            http=guarded_protocol(
+                ConnectionLimits(
+                    limits.request_timeout_s,
+                    room,
+                    LARGEST_HEAD_BYTES,
+                    unread_bytes=UNREAD_ANSWERS * limits.answer_bytes,
+                ),
+                peer_at,
+                self._at_ebb,
+            ),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -104,6 +115,14 @@ class Serving:
                 "fewer_connections", setting="limits.connections", asked=asked, room=room, files=files, fix=fix
             )
         return room
+
+    def _at_ebb(self) -> None:
+        if not self._closing.is_set():
+            self._actor.spawn_task(self._give_back())
+
+    async def _give_back(self) -> None:
+        await asyncio.sleep(EBB_S)  # until the transports have let go of what they held
+        await asyncio.to_thread(give_back_memory)
 
     async def stop(self) -> None:
         """Takes no new connections, ends the event streams, lets answers under way finish (at most 2 s)."""

@@ -13,11 +13,10 @@ from actors.runs import TERMINAL_KINDS, RunError, RunEvent, RunEvents
 from runtime.gateway.content import without_content
 from runtime.gateway.endpoint import Desk
 from runtime.gateway.guard import peer_of
-from runtime.gateway.runs import find_run
+from runtime.gateway.runs import ENDED, find_run
 from runtime.gateway.wire import encode, to_wire
 
 HEARTBEAT_S = 10.0
-ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class EventStream:

@@ -22,6 +22,10 @@ from runtime.gateway.tokens import Tokens
 from runtime.gateway.view import NodeView
 from runtime.settings import TcpSettings
 
+KEEP_IDLE_S = 60
+KEEP_EVERY_S = 15
+KEEP_TIMES = 4
+
 _log = structlog.stdlib.get_logger("evopipe.gateway")
 
 
@@ -95,6 +99,17 @@ def _refuse_readable_key(key: Path) -> None:
         raise TcpListenError(f"the key file {key} may be read by others. Fix: chmod 600 {key}")
 
 
+def _keep_asking(listener: socket.socket) -> None:
+    """Has the system ask each of its connections whether the other side is still there, when nothing else goes between
+    them: a machine that is gone says nothing, and would keep its place for as long as its client waits for a run."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # Where the system has no such options, its own figures hold.
+    for name, value in (("TCP_KEEPIDLE", KEEP_IDLE_S), ("TCP_KEEPINTVL", KEEP_EVERY_S), ("TCP_KEEPCNT", KEEP_TIMES)):
+        option = getattr(socket, name, None)
+        if option is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 def _listen(settings: TcpSettings) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -103,6 +118,7 @@ def _listen(settings: TcpSettings) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _keep_asking(listener)
             listener.bind(address)
             listener.setblocking(False)
         except OSError:

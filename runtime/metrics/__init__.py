@@ -1,9 +1,10 @@
 """The node's metrics: what is counted, and the endpoint that Prometheus scrapes.
 
-labels       label values within bounds
-collectors   counters and histograms, fed by the kernel's events
-live         gauges read at each scrape
-server       the HTTP endpoint
+labels                    label values within bounds
+collectors                all that is counted, fed by the kernel's events; those of approvals and of the kernel itself
+runs, calls, flow, money  those of runs and steps, of providers' calls, of queues and breakers, of budgets
+live                      gauges read at each scrape
+server                    the HTTP endpoint
 """
 
 from runtime.metrics.collectors import NodeMetrics

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.settings.changes import changed_keys
+from runtime.settings.changes import changed_keys, taken_over
 from runtime.settings.errors import Problem, SettingsError
 from runtime.settings.layers import config_path
 from runtime.settings.likely import LikelyPlaces, likely_places
@@ -79,4 +79,5 @@ __all__ = [
     "load_settings",
     "make_private",
     "shipped_text",
+    "taken_over",
 ]

@@ -1,9 +1,39 @@
-"""What differs between two settings, by name only: values may be secrets, or lead to them."""
+"""What differs between two settings, by name only (values may be secrets, or lead to them), and what of it a running
+node can take over."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from runtime.settings.model import Settings
+
+#: Handed to their actors when these start.
+FIXED = (
+    "state_dir",
+    "socket_path",
+    "metrics",
+    "providers",
+    "routes",
+    "journal",
+    "retention",
+    "rate_limits",
+    "breakers",
+    "budgets",
+    "guardrails",
+    "approvals",
+    "audit",
+    "access",
+    "tcp",
+)
+LIMITS_HELD = (
+    "concurrent_runs",
+    "concurrent_runs_per_tenant",
+    "connections",
+    "requests_per_s",
+    "request_timeout_s",
+)
 
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any], above: str = "") -> list[str]:
@@ -16,3 +46,12 @@ def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any], above: str
         elif old != new:
             found.append(f"{above}{key}")
     return found
+
+
+def taken_over(running: Settings, read: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """The settings of a node that runs with `running` once it has `read`, and the names of what needs a restart."""
+    fixed = [name for name in FIXED if getattr(read, name) != getattr(running, name)]
+    held = [name for name in LIMITS_HELD if getattr(read.limits, name) != getattr(running.limits, name)]
+    keep: dict[str, object] = {name: getattr(running, name) for name in fixed}
+    keep["limits"] = read.limits.model_copy(update={name: getattr(running.limits, name) for name in LIMITS_HELD})
+    return read.model_copy(update=keep), (*fixed, *(f"limits.{name}" for name in held))

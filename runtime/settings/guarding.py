@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from pipelines.guardrails.breaker import BreakerPolicy
-from pipelines.guardrails.breaker_panel import BreakerRules, CostBound
+from pipelines.guardrails.breaker_rules import BreakerRules, CostBound
 from pipelines.guardrails.rate_limits import ProviderLimits, RateLimit
 from runtime.settings.section import Section
 

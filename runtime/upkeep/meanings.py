@@ -17,6 +17,7 @@ from actors.journal import Finding, check_pages, open_to_read
 from actors.library import Catalogue
 from actors.memory import UnreadablePatternsError, parse_patterns
 from actors.sessions import flaws_of_sessions
+from actors.treasury import FILE_NAME as LEDGER
 from actors.treasury import flaws_of_ledger
 from pipelines.guardrails.breaker_state import BreakerStateError
 from pipelines.guardrails.breaker_state import parse as parse_breakers
@@ -29,7 +30,7 @@ RESTORE: Final = "restore it from a backup (`evopipe restore FILE`)"
 
 DATABASES: Final[dict[str, Callable[[sqlite3.Connection], Iterator[str]]]] = {
     "sessions.sqlite3": flaws_of_sessions,
-    "treasury.sqlite3": flaws_of_ledger,
+    LEDGER: flaws_of_ledger,
 }
 STATES: Final[dict[str, tuple[Callable[[bytes], object], str]]] = {
     "kill_switches.json": (

@@ -15,10 +15,10 @@ import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
 
 from actors.audit import AuditPlace, segments
 from actors.killswitch import STATE_FILE, TRIGGER_DIRECTORY
+from actors.treasury import FILE_NAME as LEDGER
 from runtime.daemon import InstanceLock, restore_note
 from runtime.settings import make_private
 from runtime.upkeep.archive import Manifest, read_archive, sync_directory
@@ -26,8 +26,6 @@ from runtime.upkeep.backup import copy_database
 from runtime.upkeep.contents import content_of
 from runtime.upkeep.exchange import Exchange, Restored, carry_out, fingerprint, finish_restore
 from runtime.upkeep.meanings import check_database
-
-LEDGER: Final = "treasury.sqlite3"
 
 
 class StateInTheWayError(Exception):

@@ -28,7 +28,8 @@ from actors.providers import (
 )
 from actors.runs import RunEvent
 from pipelines.guardrails.breaker import BreakerPolicy
-from pipelines.guardrails.breaker_panel import BreakerPanel, BreakerRules
+from pipelines.guardrails.breaker_panel import BreakerPanel
+from pipelines.guardrails.breaker_rules import BreakerRules
 from pipelines.guardrails.budget import Bound, BudgetPlan
 from supervisors import Supervisor
 from supervisors.tree import AuditPart, NodeParts, node_tree

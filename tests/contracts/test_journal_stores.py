@@ -14,6 +14,8 @@ from actors.journal import (
     FORMER,
     BlankRuns,
     CloseRun,
+    Ended,
+    EndRun,
     ForgetRuns,
     IdempotencyConflictError,
     JournalPlace,
@@ -165,6 +167,57 @@ def test_a_finished_run_stays_as_it_ended(store: JournalStore) -> None:
     run = store.load("r1")
     assert run is not None
     assert (run.status, run.outcome, run.closed_at, run.finished) == ("succeeded", {"outputs": {"x": 1}}, 2.0, True)
+
+
+def test_a_last_step_and_the_end_of_its_run_are_recorded_together(store: JournalStore) -> None:
+    last = EndRun(step("z", {"n": 1}), CloseRun("r1", "succeeded", {"outputs": {}}))
+    replies = store.commit([opening(), step("a", 1), last, opening("r2")], at=1.0)
+    record = StepRecord("r1", "z", 1, "succeeded", {"n": 1}, 1.0)
+    assert replies[2] == Ended(record, "succeeded")
+    kept = store.load("r1")
+    assert kept is not None
+    assert (kept.status, kept.outcome, kept.closed_at) == ("succeeded", {"outputs": {}}, 1.0)
+    assert [*kept.steps] == ["a", "z"]
+    assert store.commit([last], at=2.0) == [Ended(record, "succeeded")], "asked again it is the same"
+    assert store.load("r1") == kept
+
+
+def test_a_run_does_not_end_with_a_result_that_does_not_stand(store: JournalStore) -> None:
+    store.commit([opening(), step("z", {"n": 1})], at=1.0)
+    (reply,) = store.commit([EndRun(step("z", {"n": 2}), CloseRun("r1", "succeeded"))], at=2.0)
+    assert reply == Ended(StepRecord("r1", "z", 1, "succeeded", {"n": 1}, 1.0), None)
+    kept = store.load("r1")
+    assert kept is not None
+    assert (kept.status, kept.outcome) == ("running", None)
+    (same,) = store.commit([EndRun(step("z", {"n": 1}, attempt=2), CloseRun("r1", "succeeded"))], at=3.0)
+    assert same == Ended(StepRecord("r1", "z", 1, "succeeded", {"n": 1}, 1.0), "succeeded")
+
+
+def test_a_last_step_of_a_run_that_has_ended_otherwise_leaves_its_end_alone(store: JournalStore) -> None:
+    store.commit([opening(), CloseRun("r1", "cancelled", None)], at=1.0)
+    (reply,) = store.commit([EndRun(step("z", 1), CloseRun("r1", "succeeded"))], at=2.0)
+    assert isinstance(reply, Ended)
+    assert reply.status == "cancelled"
+
+
+def test_a_last_step_of_a_run_that_nobody_opened_is_refused_alone(store: JournalStore) -> None:
+    lost = EndRun(step("z", 1, run_id="ghost"), CloseRun("ghost", "succeeded"))
+    fine = EndRun(step("z", 1), CloseRun("r1", "succeeded"))
+    replies = store.commit([opening(), lost, fine], at=1.0)
+    assert isinstance(replies[1], UnknownRunError)
+    assert isinstance(replies[2], Ended)
+
+
+def test_a_large_last_result_ends_its_run_too(store: JournalStore) -> None:
+    text = "lorem ✓ " * 100_000
+    large = EndRun(step("z", {"text": text}), CloseRun("r1", "succeeded", {"outputs": {"text": text}}))
+    (_, reply) = store.commit([opening(), large], at=1.0)
+    assert isinstance(reply, Ended)
+    assert (reply.status, reply.step.result) == ("succeeded", {"text": text})
+    kept = store.load("r1")
+    assert kept is not None
+    assert (kept.steps["z"].result, kept.outcome) == ({"text": text}, {"outputs": {"text": text}})
+    assert store.commit([large], at=2.0) == [reply]
 
 
 def test_a_paused_run_is_unfinished_and_may_end_later(store: JournalStore) -> None:

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from pipelines.guardrails.budget import Bound
-from runtime.settings import Problem, Settings, SettingsError, likely_places, load_settings, make_private, shipped_text
+from runtime.settings import (
+    Problem,
+    Settings,
+    SettingsError,
+    likely_places,
+    load_settings,
+    make_private,
+    shipped_text,
+    taken_over,
+)
 from runtime.settings.approving import ApprovalSettings
 
 
@@ -38,6 +47,16 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
     settings = load(tmp_path, "metrics:\n  port: 0\n")
     assert settings.metrics.port == 0
     assert settings.metrics.enabled
+
+
+def test_a_running_node_takes_over_what_it_can_and_names_what_needs_a_restart(tmp_path: Path) -> None:
+    running = load(tmp_path)
+    text = "metrics: {port: 1}\nlimits: {connections: 7, drain_s: 3, request_bytes: 4096}\nlogging: {level: warning}\n"
+    read = load(tmp_path, text)
+    now, held = taken_over(running, read)
+    assert held == ("metrics", "limits.connections")
+    assert (now.metrics, now.limits.connections) == (running.metrics, running.limits.connections)
+    assert (now.limits.drain_s, now.limits.request_bytes, now.logging) == (3, 4096, read.logging)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:

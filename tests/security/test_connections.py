@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
 import socket
@@ -14,14 +15,15 @@ import httpx
 import pytest
 
 from actors.audit import AuditBook
-from actors.kernel import Kernel
+from actors.kernel import Kernel, Reply
 from actors.killswitch import KillView
+from actors.runs import AwaitRun, RunOutcome
 from runtime.gateway.access import Peer
 from runtime.gateway.connection import ConnectionLimits
 from runtime.gateway.roles import Role
 from runtime.metrics import MetricsAddress, MetricsServer, NodeMetrics
 from runtime.process_limits import FEWEST_CONNECTIONS, RESERVED, forbid_core_files, raise_open_files, room_for
-from tests.runtime.gateway_fakes import gateway
+from tests.runtime.gateway_fakes import PIPELINE, FakeRuns, gateway
 from tests.security.test_roles import VIEWER, with_roles
 from tests.support import run
 
@@ -76,6 +78,43 @@ def test_who_never_reads_the_answers_gives_the_place_to_the_next_when_there_is_n
                     while not answers[-1].startswith("HTTP/1.1 200"):
                         assert "too_many_connections" in answers[-1]
                         answers.append(await told(g.path))
+
+    run(main(), 20)
+
+
+def test_who_closed_the_sending_side_and_then_leaves_holds_no_place_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.gateway.connection.HALF_CLOSED_LOOK_S", 0.02)
+    answer = FakeRuns.on_receive
+    replies: list[Reply] = []
+
+    async def later(self: FakeRuns, message: object) -> object:
+        if not isinstance(message, AwaitRun):
+            return await answer(self, message)
+        replies.append(self.later())
+        return None
+
+    monkeypatch.setattr(FakeRuns, "on_receive", later)
+    body = json.dumps({"definition": PIPELINE, "workspace": "/tmp", "wait": True, "timeout_s": 3600}).encode()
+    asks = b"POST /v1/runs HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+    async def main() -> None:
+        async with gateway(change=with_limits(1, 30)) as g, asyncio.timeout(15):
+            for leaves in (True, False):
+                reader, writer = await asyncio.open_unix_connection(g.path)
+                writer.write(asks)
+                writer.write_eof()
+                while not replies:
+                    await asyncio.sleep(0.01)
+                assert "too_many_connections" in await told(g.path)
+                if leaves:
+                    writer.close()
+                else:
+                    replies[0].set(RunOutcome("r", "succeeded", {}, {}, None, {}, None, 0.1))
+                    assert (await reader.read()).startswith(b"HTTP/1.1 200")  # who reads on gets its answer
+                    writer.close()
+                while not (await told(g.path)).startswith("HTTP/1.1 200"):
+                    pass
+                replies.clear()
 
     run(main(), 20)
 

@@ -39,10 +39,15 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.writes: list[bytes] = []
         self.paused = self.closed = False
+        self.left_unread = 0
+        self.stuck: RequestReader | None = None  # whose client reads nothing
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.closed
         self.writes.append(bytes(data))
+        if self.stuck is not None:
+            self.left_unread = len(data)
+            self.stuck.pause_writing()
 
     def close(self) -> None:
         self.closed = True
@@ -58,6 +63,9 @@ class Wire(asyncio.Transport):
 
     def resume_reading(self) -> None:
         self.paused = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.left_unread
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         assert high == 0
@@ -288,6 +296,10 @@ def test_who_asks_for_another_protocol_is_answered_in_this_one_and_stays() -> No
         (b"GET / HTTP/0.9\r\nhost: x\r\n\r\n", 505),
         (b"GET / HTTP/1.2\r\nhost: x\r\n\r\n", 505),
         (b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n", 501),
+        (b"GET / RTSP/1.0\r\nhost: x\r\n\r\n", 400),
+        (b"OPTIONS * RTSP/1.0\r\nhost: x\r\n\r\n", 400),
+        (b"SOURCE /x ICE/1.0\r\nhost: x\r\n\r\n", 400),
+        (b"GET /RTSP/1.0 HTTP/1.1\r\nhost: x\r\nx-a: GET / RTSP/1.0\r\n\r\n", 200),
         (CHUNKED[:-2] + b"content-length: 3\r\n\r\n", 400),
         (b"GET / HTTP/1.1\nhost: x\n\n", 400),
         (b"GET / HTTP/1.1\r\nhost : x\r\n\r\n", 400),
@@ -328,6 +340,24 @@ def test_a_body_beside_the_wish_for_another_protocol_is_a_body_and_never_the_nex
                 asked = target.decode()
                 assert c.asked == ([asked] if more else [asked, "/next"])
                 assert b"\r\n\r\n%b %b" % (target, body) in c.wire.told
+
+    run(main())
+
+
+@pytest.mark.parametrize("step", [1, 7, 1_000])
+def test_another_protocol_is_refused_wherever_it_begins_and_in_a_body_is_no_protocol(step: int) -> None:
+    foreign = b"GET /b RTSP/1.0\r\nhost: x\r\n\r\n"
+
+    async def main() -> None:
+        async with conversation() as c:
+            body = b"x\n" + foreign + foreign
+            sent = GET % b"a" + POST % (b"c", len(body)) + body + foreign + GET % b"never"
+            for at in range(0, len(sent), step):
+                c.reader.data_received(sent[at : at + step])
+            await c.settle()
+            assert (c.asked, c.wire.statuses, c.wire.closed) == (["/a", "/c"], [200, 200, 400], True)
+            assert b"/c " + body in c.wire.told
+            assert b"(another protocol)" in c.wire.told
 
     run(main())
 
@@ -375,6 +405,57 @@ def test_a_long_wait_ends_with_its_client() -> None:
             await c.settle()
             assert c.ends == ["/long"]
             assert c.wire.writes == []
+
+    run(main())
+
+
+def test_no_request_begins_while_the_answer_before_is_unread() -> None:
+    async def main() -> None:
+        async with conversation() as c:
+            c.wire.stuck = c.reader
+            await c.send(GET % b"a" + GET % b"b", GET % b"c" + b"no request\r\n\r\n")
+            for asked in (["/a"], ["/a", "/b"], ["/a", "/b", "/c"]):
+                assert (c.asked, c.wire.closed) == (asked, False)
+                c.reader.resume_writing()
+                await c.settle()
+            assert (c.wire.statuses, c.wire.closed) == ([200, 200, 200, 400], True)
+
+    run(main())
+
+
+def test_who_sends_no_more_is_sent_the_rest_of_the_answers() -> None:
+    async def main() -> None:
+        async with conversation() as c:
+            c.wire.stuck = c.reader
+            await c.send(GET % b"a" + GET % b"b")
+            assert c.reader.end()
+            c.reader.resume_writing()
+            await c.settle()
+            assert (c.asked, c.wire.statuses, c.wire.closed) == (["/a", "/b"], [200, 200], True)
+        async with conversation() as c:
+            c.wire.stuck = c.reader
+            await c.send(GET % b"a")
+            assert not c.reader.end()  # the transport sends the rest before it closes
+
+    run(main())
+
+
+def test_a_long_wait_of_a_client_that_may_have_left_ends_soon_also_one_that_is_still_to_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.gateway.exchange.UNCERTAIN_S", 0.05)
+
+    async def main() -> None:
+        for before in (GET % b"long", GET % b"a" + GET % b"long"):
+            async with conversation() as c:
+                await c.send(before + GET % b"long")
+                assert c.reader.end()
+                c.reader.hurry()
+                async with asyncio.timeout(5):
+                    while not c.wire.closed:
+                        await asyncio.sleep(0.01)
+                assert c.ends == ["/long", "/long"]
+                assert c.wire.statuses[-2:] == [202, 202]
 
     run(main())
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shutil
+import socket
 import ssl
 import subprocess
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,18 @@ import httpx
 import pytest
 
 from actors.kernel import Kernel, StartError
+from actors.runs import AwaitRun
 from runtime.cli import exits
 from runtime.gateway import TcpAddress, TcpServer
 from runtime.gateway.access import Peer
+from runtime.gateway.exchange import until_left
 from runtime.gateway.problems import ApiError
 from runtime.gateway.roles import Role
+from runtime.gateway.tcp import _listen  # pyright: ignore[reportPrivateUsage]
 from runtime.gateway.tokens import Holder, TokenFileError, Tokens
 from runtime.settings import SettingsError, load_settings
 from tests.node_for_tests import node_home
-from tests.runtime.gateway_fakes import FakeBoard, FakeNode, FakeRuns, Seen
+from tests.runtime.gateway_fakes import PIPELINE, FakeBoard, FakeNode, FakeRuns, Seen
 from tests.support import run
 
 OWNER = "o" * 40
@@ -85,6 +91,110 @@ def test_a_token_gives_its_role_and_none_gives_nothing(tmp_path: Path) -> None:
             assert OWNER not in str([item.decision for item in node.audit.waiting])
 
     run(main())
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The ends of waits for runs, none of which ends by itself, in seconds after they began."""
+    ends: list[float] = []
+    answer = FakeRuns.on_receive
+
+    async def never(self: FakeRuns, message: object) -> object:
+        if not isinstance(message, AwaitRun):
+            return await answer(self, message)
+        self.later()
+        return None
+
+    def until_ended(scope: Any, wait: asyncio.Timeout) -> Any:
+        return _noted(until_left(scope, wait), ends)
+
+    monkeypatch.setattr(FakeRuns, "on_receive", never)
+    monkeypatch.setattr("runtime.gateway.runs.until_left", until_ended)
+    return ends
+
+
+@contextmanager
+def _noted(inner: AbstractContextManager[None], ends: list[float]) -> Generator[None]:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        with inner:
+            yield
+    finally:
+        ends.append(loop.time() - began)
+
+
+async def wait_of(base_url: str, trust: ssl.SSLContext | None = None) -> tuple[asyncio.StreamReader, Any]:
+    """A client that waits for a run for an hour."""
+    url = httpx.URL(base_url)
+    reader, writer = await asyncio.open_connection(url.host, url.port, ssl=trust)
+    body = json.dumps({"definition": PIPELINE, "workspace": "/tmp", "wait": True, "timeout_s": 3600}).encode()
+    head = f"POST /v1/runs HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {OWNER}\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    return reader, writer
+
+
+async def submitted(node: FakeNode) -> None:
+    async with asyncio.timeout(5):
+        while "run.submitted" not in {item.decision.action for item in node.audit.waiting}:
+            await asyncio.sleep(0.01)
+
+
+def test_a_client_that_leaves_while_it_waits_for_a_run_holds_its_place_no_longer(
+    tmp_path: Path, certificate: tuple[Path, Path], waiting: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.gateway.exchange.UNCERTAIN_S", 0.2)
+    cert, key = certificate
+    trust = ssl.create_default_context(cafile=str(cert))
+
+    async def main() -> None:
+        for env, ssl_context in (
+            (environment(tmp_path), None),
+            (environment(tmp_path, CERT_FILE=str(cert), KEY_FILE=str(key)), trust),
+        ):
+            waiting.clear()
+            async with listening(env, ssl_context or True) as (client, node):
+                _, writer = await wait_of(str(client.base_url), ssl_context)
+                await submitted(node)
+                assert waiting == []
+                writer.close()
+                async with asyncio.timeout(5):
+                    while not waiting:
+                        await asyncio.sleep(0.01)
+                assert waiting[0] < 5
+
+    run(main(), 30)
+
+
+def test_a_client_that_only_sends_no_more_is_told_its_run_and_that_it_goes_on(
+    tmp_path: Path, waiting: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.gateway.exchange.UNCERTAIN_S", 0.2)
+
+    async def main() -> None:
+        async with listening(environment(tmp_path)) as (client, _):
+            reader, writer = await wait_of(str(client.base_url))
+            writer.write_eof()
+            async with asyncio.timeout(5):
+                told = (await reader.read()).decode()
+            assert told.startswith("HTTP/1.1 202")
+            assert '"status":"running"' in told
+            assert '"run_id":"run-' in told
+            writer.close()
+
+    run(main(), 20)
+
+
+def test_a_client_whose_machine_is_gone_is_asked_whether_it_is_there(tmp_path: Path) -> None:
+    settings = load_settings(None, environment(tmp_path)).tcp
+    with _listen(settings) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            quiet = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+            apart = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
+            count = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)
+            assert quiet + apart * count <= 120
 
 
 def test_guessing_tokens_is_slowed_down_with_a_time_to_wait(tmp_path: Path) -> None:

@@ -8,12 +8,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.kernel import Crashed, ExitReason, KernelError, Killed, NoProcess, Normal, Shutdown, StartError
+from actors.kernel import (
+    Actor,
+    ChildSpec,
+    Crashed,
+    ExitReason,
+    KernelError,
+    Killed,
+    NoProcess,
+    Normal,
+    Shutdown,
+    StartError,
+)
 from actors.kernel.child import Restart
 from supervisors import Backoff, RestartWindow
+from supervisors.children import Child, shuts_down
 from supervisors.starting import start_error
-from supervisors.strategy import STRATEGIES, Strategy, affected, should_restart
+from supervisors.strategy import STRATEGIES, AutoShutdown, Strategy, affected, should_restart
 from tests.actors_for_tests import Boom
+
+
+class Idle(Actor):
+    """Does nothing."""
+
 
 MOMENTS = st.lists(st.integers(0, 20), max_size=40).map(sorted)
 
@@ -52,6 +69,22 @@ def test_a_strategy_takes_nobody_one_side_or_all_and_keeps_the_order(
             "rest_for_one": order[:place],
         }[strategy]
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "first", "last"),
+    [("never", False, False), ("any_significant", True, True), ("all_significant", False, True)],
+)
+def test_a_significant_child_ends_its_supervisor_alone_or_as_the_last_of_its_kind_and_never_by_what_is_restarted(
+    rule: AutoShutdown, first: bool, last: bool
+) -> None:
+    one, other = (Child(ChildSpec(name, Idle, restart="transient", significant=True)) for name in ("one", "other"))
+    book = {"one": one, "other": other, "plain": Child(ChildSpec("plain", Idle))}
+    other.restarting = True  # as good as running: it will be back
+    assert shuts_down(rule, book, one, Normal()) is first
+    other.restarting = False
+    assert shuts_down(rule, book, one, Shutdown()) is last
+    assert not shuts_down(rule, book, one, Crashed(Boom()))
 
 
 @given(MOMENTS, st.integers(0, 5), st.integers(1, 8))

@@ -67,7 +67,7 @@ def summaries(connection: Connection, limit: int) -> tuple[RunSummary, ...]:
 
 
 def kept_text(connection: Connection, run_id: str, step: str | None, at: int, length: int) -> KeptText | None:
-    """As `actors.journal.rows.kept_text`. Raises `ResultLostError`."""
+    """As `actors.journal.reading.kept_text`. Raises `ResultLostError`."""
     if step is None:
         query = select(runs.c.outcome, runs.c.stored).where(runs.c.run_id == run_id)
     else:

@@ -19,8 +19,8 @@ from sqlalchemy.pool import NullPool
 from actors.journal.errors import JournalError, JournalUnavailableError
 from actors.journal.large import LARGE_BYTES
 from actors.journal.operations import BlankRuns, ForgetRuns, Operation, ReopenRun, TakeOverRun, Vacuum, Vacuumed
+from actors.journal.preparing import prepared
 from actors.journal.records import KeptText, RunRecord, RunSummary, Write, WriteReply
-from actors.journal.rows import prepared
 from actors.journal.url import reading, upkeep
 from actors.journal.url.failures import explain
 from actors.journal.url.migrations import migrate

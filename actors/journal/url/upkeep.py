@@ -11,7 +11,7 @@ from actors.journal.blanking import blanked_meta, blanked_result
 from actors.journal.errors import JournalError, changed_meanwhile
 from actors.journal.json_text import as_json
 from actors.journal.operations import FORMER, BlankRuns, ForgetRuns, ReopenRun, TakeOverRun
-from actors.journal.rows import prepared
+from actors.journal.preparing import prepared
 from actors.journal.url.tables import blobs, runs, steps
 from actors.journal.url.writing import Count, open_runs
 

@@ -11,17 +11,20 @@ from sqlalchemy import Connection, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from actors.journal.errors import JournalError, NotJsonError, conflict, unknown_run
+from actors.journal.preparing import Prepared
 from actors.journal.records import (
     FINAL_STATUSES,
     RUNNING,
     CloseRun,
+    Ended,
+    EndRun,
     OpenRun,
     RecordStep,
     StepRecord,
     WriteReply,
+    is_as_given,
     is_same_definition,
 )
-from actors.journal.rows import Prepared
 from actors.journal.url import reading
 from actors.journal.url.tables import blobs, runs, steps
 
@@ -42,6 +45,8 @@ def write_all(connection: Connection, batch: Sequence[Prepared | JournalError], 
             answers += record_steps(connection, chunk, count)
         elif kind is OpenRun:
             answers += open_runs(connection, chunk, count)
+        elif kind is EndRun:
+            answers += end_runs(connection, chunk, count)
         else:
             answers += [_close(connection, ready) for ready in chunk]
     return answers
@@ -115,6 +120,21 @@ def open_runs(connection: Connection, chunk: Sequence[Prepared], count: Count) -
             answers.append((run.run_id, True))
         else:
             answers.append(_known(connection, run, ready.texts[1]))
+    return answers
+
+
+def end_runs(connection: Connection, chunk: Sequence[Prepared], count: Count) -> list[Answer]:
+    """See `EndRun`."""
+    parts = [ready.parts for ready in chunk if ready.parts is not None]
+    answers: list[Answer] = []
+    for stands, (step, end) in zip(record_steps(connection, [step for step, _ in parts], count), parts, strict=True):
+        if not isinstance(stands, StepRecord):
+            answers.append(stands)
+        elif not is_as_given(stands, _step_of(step)):
+            answers.append(Ended(stands, None))
+        else:
+            closed = _close(connection, end)
+            answers.append(Ended(stands, closed) if isinstance(closed, str) else closed)
     return answers
 
 
@@ -196,12 +216,14 @@ def _without_nul(ready: Prepared | JournalError) -> Prepared | JournalError:
             names = (write.run_id, write.pipeline_name, write.definition_hash, write.idempotency_key or "")
         case CloseRun():
             names = (write.run_id, write.status)
+        case EndRun(step, end):
+            names = (step.run_id, step.step, step.status, end.status)
     if any("\0" in name for name in names):
         return NotJsonError(f"a name in run {write.run_id!r} holds a NUL character", fix="name it without")
     return ready
 
 
-def _kind(ready: Prepared | JournalError) -> type[OpenRun | RecordStep | CloseRun] | None:
+def _kind(ready: Prepared | JournalError) -> type[OpenRun | RecordStep | CloseRun | EndRun] | None:
     return None if isinstance(ready, JournalError) else type(ready.write)
 
 

@@ -22,7 +22,8 @@ from actors.breakers import BreakerDesk, BreakerUnauditedError, OrderBreaker
 from actors.kernel import Kernel
 from actors.treasury import BudgetPlan, BudgetState, BudgetUnauditedError, LeaseTable, SetLimit, Treasury
 from pipelines.guardrails.breaker import BreakerPolicy
-from pipelines.guardrails.breaker_panel import BreakerPanel, BreakerRules
+from pipelines.guardrails.breaker_panel import BreakerPanel
+from pipelines.guardrails.breaker_rules import BreakerRules
 from pipelines.guardrails.budget import Bound
 from tests.support import run
 

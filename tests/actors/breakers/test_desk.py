@@ -25,14 +25,8 @@ from actors.breakers import (
 from actors.breakers.files import BreakerFile
 from actors.kernel import Kernel, ManualClock
 from pipelines.guardrails.breaker import BreakerPolicy, Verdict
-from pipelines.guardrails.breaker_panel import (
-    BreakerChanged,
-    BreakerError,
-    BreakerKind,
-    BreakerOpen,
-    BreakerPanel,
-    BreakerRules,
-)
+from pipelines.guardrails.breaker_panel import BreakerChanged, BreakerOpen, BreakerPanel
+from pipelines.guardrails.breaker_rules import BreakerError, BreakerKind, BreakerRules
 from tests.support import run
 
 RULES = BreakerRules(provider={"": BreakerPolicy(size=4, min_calls=2, open_s=30)}, quality=BreakerPolicy())

@@ -10,6 +10,7 @@ import pytest
 
 from actors.journal import (
     CloseRun,
+    EndRun,
     IdempotencyConflictError,
     JournalError,
     OpenRun,
@@ -97,6 +98,9 @@ def any_write(rng: random.Random) -> Write:
             return CloseRun(run_id, rng.choice(["succeeded", "failed", "paused"]), rng.random())
         case 4:
             return RecordStep(run_id, "odd", 1, "succeeded", float("nan"))
+        case 5:
+            step = RecordStep(run_id, f"s{rng.randrange(30)}", 1, "succeeded", rng.choice([rng.random(), 7]))
+            return EndRun(step, CloseRun(run_id, rng.choice(["succeeded", "failed"]), rng.choice([1, float("nan")])))
         case _:
             return RecordStep(run_id, f"s{rng.randrange(30)}", 1, "succeeded", rng.random())
 

@@ -7,12 +7,7 @@ from pathlib import Path
 
 from actors.journal import Journal, SqliteFile
 from actors.kernel import Kernel
-from tests.support import run
-
-
-def open_files(under: Path) -> list[str]:
-    links = (entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink())
-    return [str(link.readlink()) for link in links if str(link.readlink()).startswith(str(under))]
+from tests.support import open_files, run
 
 
 def test_a_killed_journal_leaves_no_file_open(tmp_path: Path) -> None:

@@ -388,6 +388,43 @@ def test_a_stopping_board_saves_what_is_not_on_the_disk_yet(tmp_path: Path, monk
     run(main())
 
 
+@pytest.mark.parametrize("arming", [False, True])
+def test_a_save_that_is_under_way_as_the_board_stops_is_not_written_over_the_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arming: bool
+) -> None:
+    save, slow, later = KillFiles.save, threading.Event(), threading.Event()
+    reached, written = threading.Event(), threading.Event()
+
+    def slow_once(files: KillFiles, triggered: Any) -> None:
+        if slow.is_set():
+            slow.clear()
+            reached.set()
+            later.wait(0.3)  # for one that does not wait for this
+            save(files, triggered)
+            written.set()
+        else:
+            save(files, triggered)
+            later.set()
+
+    monkeypatch.setattr(KillFiles, "save", slow_once)
+
+    async def main() -> None:
+        async with node(tmp_path) as n:
+            await n.board.call(TriggerSwitch("pipeline", "first"))
+            later.clear()
+            slow.set()
+            n.board.tell(ArmSwitch("pipeline", "first") if arming else TriggerSwitch("pipeline", "second"))
+            assert await asyncio.to_thread(reached.wait, 5.0)
+            n.board.tell(TriggerSwitch("node", "", "r", "w"))
+            await n.board.call(SwitchState())
+            await n.board.stop()
+            assert await asyncio.to_thread(written.wait, 5.0)
+        async with node(tmp_path) as n:
+            assert "node" in [s.level for s in n.view.triggered]
+
+    run(main())
+
+
 def test_arming_that_cannot_be_saved_leaves_the_switch_triggered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,8 @@ from actors.providers import (
     pool_name,
 )
 from pipelines.guardrails.breaker import BreakerPolicy
-from pipelines.guardrails.breaker_panel import BreakerChanged, BreakerPanel, BreakerRules
+from pipelines.guardrails.breaker_panel import BreakerChanged, BreakerPanel
+from pipelines.guardrails.breaker_rules import BreakerRules
 from pipelines.guardrails.rate_limits import EVERYBODY, Allowance, ProviderLimits, RateLimit, VendorLimits
 from tests.actors.providers.fakes import GatedProvider
 from tests.support import run

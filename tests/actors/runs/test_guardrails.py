@@ -6,10 +6,13 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from actors.journal import MemoryStore
-from actors.runs import PipelineActor, RunRequest, Workbench
+from msgspec.structs import replace as structs_replace
+
+from actors.journal import LostResult, MemoryStore, ResultLostError
+from actors.runs import PipelineActor, RunRequest, Workbench, pipeline_name
 from pipelines.guardrails.phases import Level
 from supervisors.run_tree import run_tree
+from tests.actors_for_tests import until
 from tests.runs_for_tests import SmallNode, echoes, small_node
 from tests.support import run
 
@@ -67,6 +70,30 @@ def test_what_is_said_after_a_run_is_kept_with_its_outcome() -> None:
         assert {each["step"] for each in review["metrics"]["slowest"]} == {"a", "b"}
         kept: Any = (await node.record()).outcome
         assert kept["review"] == review
+        await node.kernel.shutdown()
+
+    run(main())
+
+
+def test_a_run_that_cannot_be_reviewed_for_a_lost_result_ends_all_the_same() -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        node = await guarded(Level("production", post_execution=frozenset({"cost_analysis_and_optimization"})), store)
+        node.hands.gates = {"b": asyncio.Event()}
+        await node.submit(echoes("a: text", "b: 2; depends_on: [a]", head="outputs: [b]\n"))
+        await until(lambda: node.hands.calls["b"] == 1)
+        load = store.load
+
+        def lossy(*given: Any, **more: Any) -> Any:
+            record: Any = load(*given, **more)
+            lost = structs_replace(record.steps["a"], result=LostResult(ResultLostError("it is gone"), {}, ()))
+            return replace(record, steps={**record.steps, "a": lost})
+
+        store.load = lossy
+        node.kernel.ref(pipeline_name("r1")).kill()
+        node.hands.gates["b"].set()
+        outcome = await node.outcome()
+        assert (outcome.status, outcome.review) == ("succeeded", None)
         await node.kernel.shutdown()
 
     run(main())

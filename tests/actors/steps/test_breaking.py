@@ -10,7 +10,8 @@ from actors.kernel import Kernel, ManualClock
 from actors.providers import Billed, TransientError, Usage
 from actors.steps.breaking import judge, watched
 from pipelines.guardrails.breaker import BreakerPolicy
-from pipelines.guardrails.breaker_panel import BreakerChanged, BreakerPanel, BreakerRules, CostBound
+from pipelines.guardrails.breaker_panel import BreakerChanged, BreakerPanel
+from pipelines.guardrails.breaker_rules import BreakerRules, CostBound
 from tests.support import run
 
 RULES = BreakerRules(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -206,5 +207,37 @@ def test_a_threshold_that_was_refused_is_not_on_the_disk_either_when_another_sav
         async with ledger(tmp_path) as (_, ref):
             known = await ref.call(ListTrust())
             assert known.rules == ()
+
+    run(main())
+
+
+def test_a_save_that_is_under_way_as_the_ledger_stops_is_not_written_over_the_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, reached, later, written = TrustFile.save, threading.Event(), threading.Event(), threading.Event()
+
+    def slow_at_first(file: TrustFile, state: TrustState) -> None:
+        if reached.is_set():
+            save(file, state)
+            later.set()
+        else:
+            reached.set()
+            later.wait(0.3)  # for one that does not wait for this
+            save(file, state)
+            written.set()
+
+    monkeypatch.setattr(TrustFile, "save", slow_at_first)
+
+    async def main() -> None:
+        async with ledger(tmp_path) as (_, ref):
+            ref.tell(NoteAnswer(PATTERN, approved=True))
+            assert await asyncio.to_thread(reached.wait, 5.0)
+            ref.tell(NoteAnswer(PATTERN, approved=False))
+            await ref.call(ListTrust())
+            await ref.stop()
+            assert await asyncio.to_thread(written.wait, 5.0)
+        async with ledger(tmp_path) as (_, ref):
+            (line,) = (await ref.call(ListTrust())).patterns
+            assert (line.approvals, line.rejections) == (1, 1)
 
     run(main())

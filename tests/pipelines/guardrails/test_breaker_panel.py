@@ -12,15 +12,17 @@ from pipelines.guardrails.breaker import BreakerPolicy, BreakerState, Verdict
 from pipelines.guardrails.breaker_panel import (
     MOST_BREAKERS,
     BreakerChanged,
+    BreakerOpen,
+    BreakerPanel,
+    KeptBreaker,
+    Permits,
+)
+from pipelines.guardrails.breaker_rules import (
     BreakerError,
     BreakerKind,
     BreakerName,
-    BreakerOpen,
-    BreakerPanel,
     BreakerRules,
     CostBound,
-    KeptBreaker,
-    Permits,
     parse_name,
 )
 from pipelines.guardrails.breaker_state import BreakerStateError, parse, serialise, to_keep
