@@ -70,6 +70,7 @@ TARGETS = (
     Target("admission.pipeline_us", "at most", 10, "µs", 5),
     Target("admission.queued_us", "at most", 10, "µs", 5),
     Target("durable.evopipe.normal.step_us", "at most", 300, "µs", 5),
+    Target("durable.evopipe.normal.durability_us", "at most", 300, "µs", 5),
     Target("durable.evopipe.normal.steps_per_s", "at least", 5_000, "/s", 5),
     Target("durable.evopipe.normal.at_once_1000.seconds", "at most", 1, "s", 5),
     Target("durable.evopipe.normal.at_once_1000.failed", "at most", 0, "runs", 5),

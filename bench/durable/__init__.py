@@ -1,6 +1,10 @@
 """Durable runs: the node's own tree on its real journal, beside LangGraph and DBOS on SQLite.
 
-    sequential      overhead of one step of five, run after run, each result durable before the next step starts
+    step_us         one step of five, run after run, each result durable before the next step starts; submit and outcome
+                    are in it, the step itself does nothing
+    durability_us   what the journal adds to that: less the same with a journal in memory (step_us_in_memory)
+    step_us_one_cpu step_us where the process has one CPU (`taskset`), so that its threads wake no core that sleeps
+    wake_ups_us     to hand something to a thread and hear of it while nothing else goes on: each commit does that once
     steps_per_s     2,000 such runs at the same time: how many steps become durable in a second
     at_once_N       N of them at once, each step awaiting 100 ms: the ideal is 0.5 s
     resume_10000    a node with 10,000 unfinished runs is killed with SIGKILL: from the start of the next process until
@@ -48,14 +52,14 @@ def measure(scale: Scale) -> dict[str, Any]:
     """Returns evopipe's figures in both modes, those of the peers that are installed, and the ratios to them."""
     ours: dict[str, Any] = {
         "normal": {
-            **_repeated("sequential", 300, "normal", scale, SHORT_ROUNDS),
+            **_sequential("normal", scale),
             **_repeated("throughput", 2_000, "normal", scale),
             "at_once_1000": _repeated("at_once", 1_000, "normal", scale),
             "at_once_5000": _repeated("at_once", 5_000, "normal", scale),
             "socket": socket_figures(scale, "normal"),
         },
         "full": {
-            **_repeated("sequential", 300, "full", scale, SHORT_ROUNDS),
+            **_sequential("full", scale),
             **_repeated("throughput", 2_000, "full", scale),
             "at_once_1000": _repeated("at_once", 1_000, "full", scale),
             "socket": socket_figures(scale, "full"),
@@ -65,6 +69,13 @@ def measure(scale: Scale) -> dict[str, Any]:
     }
     peers = peer_figures(scale)
     return {"promise": PROMISE, "evopipe": ours, "peers": peers, "ratios": ratios(ours, peers)}
+
+
+def _sequential(synchronous: str, scale: Scale) -> dict[str, float]:
+    figures = _repeated("sequential", 300, synchronous, scale, SHORT_ROUNDS)
+    for what, count in (("sequential_in_memory", 300), ("sequential_one_cpu", 300), ("wake_ups", 3_000)):
+        figures |= _repeated(what, count, synchronous, scale, SHORT_ROUNDS)
+    return {**figures, "durability_us": figures["step_us"] - figures["step_us_in_memory"]}
 
 
 def _repeated(what: str, full: int, synchronous: str, scale: Scale, most: int = ROUNDS) -> dict[str, float]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import queue
 import resource
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from actors.journal import SqliteFile
+from actors.journal import MemoryStore, SqliteFile
 from actors.kernel import Kernel
 from bench.engine import STEPS, WAIT_S, chain, node, one_run, sequential
+from bench.figures import median
 from runtime.daemon.heap import settle_heap
 
 JOURNAL = "journal.sqlite3"
@@ -39,14 +43,44 @@ async def together(kernel: Kernel, count: int, workspace: str, delay_s: float) -
     return {"seconds": seconds, "failed": failed, "peak_rss_mb": peak_rss_mb()}
 
 
+async def wake_ups(count: int) -> dict[str, float]:
+    """What it takes here to hand something to a thread that waits and to hear of it, in µs: each commit does that."""
+    loop, given = asyncio.get_running_loop(), queue.SimpleQueue[asyncio.Future[None] | None]()
+
+    def hand_back() -> None:
+        while (asked := given.get()) is not None:
+            loop.call_soon_threadsafe(asked.set_result, None)
+
+    thread = threading.Thread(target=hand_back, daemon=True)
+    thread.start()
+    samples: list[float] = []
+    for _ in range(count):
+        began, asked = time.perf_counter(), loop.create_future()
+        given.put(asked)
+        await asked
+        samples.append((time.perf_counter() - began) * 1e6)
+    given.put(None)
+    thread.join(5)
+    return {"wake_ups_us": median(samples)}
+
+
 async def one(what: str, count: int, synchronous: str) -> dict[str, Any]:
     """One measurement on a journal of its own."""
+    if what == "wake_ups":
+        return await wake_ups(count)
+    if what == "sequential_one_cpu":  # what `taskset -c N evopipe up` does
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory(prefix="evopipe-bench-") as directory:
-        kernel = await node(Path(directory), journal_in(Path(directory), synchronous))
+        in_memory = what == "sequential_in_memory"
+        place = MemoryStore() if in_memory else journal_in(Path(directory), synchronous)
+        kernel = await node(Path(directory), place)
         settle_heap()  # as the daemon does when it is ready
         match what:
             case "sequential":
                 figures = await sequential(kernel, count, directory)
+            case "sequential_one_cpu" | "sequential_in_memory":
+                found = await sequential(kernel, count, directory)
+                figures = {what.replace("sequential", "step_us"): found["step_us"]}
             case "throughput":
                 taken = await together(kernel, count, directory, 0)
                 figures = {"steps_per_s": count * STEPS / taken["seconds"], "failed": taken["failed"]}

@@ -7,6 +7,7 @@ provider's client might.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import re
 import socket
@@ -23,10 +24,11 @@ from runtime.daemon.__main__ import main
 WEDGED_S = 60
 
 
-def _talk(port: int) -> None:
+def _talk(port: int, begun: threading.Event) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         while True:
             connection.sendall(b".")
+            begun.set()
             threading.Event().wait(0.01)
 
 
@@ -35,7 +37,10 @@ async def wedge(context: StepContext) -> Any:
     how, _, more = str(context.step.value).partition(" ")
     match how:
         case "talk":
-            threading.Thread(target=_talk, args=(int(more),), daemon=True).start()
+            begun = threading.Event()
+            threading.Thread(target=_talk, args=(int(more), begun), daemon=True).start()
+            # The next step may take the interpreter away before the thread has said anything.
+            await asyncio.to_thread(begun.wait, 10)
         case "sleep":
             time.sleep(WEDGED_S)  # noqa: TID251 - the point of this file
         case "gil":

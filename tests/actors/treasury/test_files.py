@@ -8,6 +8,7 @@ from pathlib import Path
 
 from actors.treasury import CostReport
 from tests.actors.treasury_for_tests import bank
+from tests.actors_for_tests import until
 from tests.support import open_files, run
 
 
@@ -28,6 +29,7 @@ def test_however_often_a_treasury_is_killed_each_life_has_its_own_files_and_thre
                 for thread in (booking, reporting):
                     while thread.is_alive():
                         await asyncio.sleep(0)
+                await until(lambda: each.kernel.registry.whereis("treasury") is not None)
                 await each.view()
             (booking,) = set(threading.enumerate()) - before
             assert open_files(tmp_path)
