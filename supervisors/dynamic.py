@@ -78,16 +78,17 @@ class DynamicSupervisor(Actor):
         self._backoff = backoff
         self._window = RestartWindow(max_restarts, max_seconds)
         self._by_ref: dict[ActorRef[Any], _Child] = {}
-        self._waiting: set[_Child] = set()  # being started or restarted: they hold a place but have no live ref
+        self._waiting: dict[_Child, None] = {}  # being started or restarted: they hold a place but have no live ref
         self._ending = False
 
     def on_stop(self) -> Any:
-        """Plain when there is no child to wait for."""
+        """Plain when there is no child to wait for; the `Exit` of one that has ended may still be queued."""
         self._ending = True
         children = (*self._by_ref.values(), *self._waiting)
         self._by_ref.clear()
         self._waiting.clear()
-        return self._stopping(children) if any(c.ref is not None for c in children) else None
+        left = [c for c in children if c.ref is not None and c.ref.exit_reason is None]
+        return self._stopping(left) if left else None
 
     def on_receive(self, message: Any) -> Any:
         if message.__class__ is StartChild:  # these two are nearly all that ever come
@@ -115,14 +116,10 @@ class DynamicSupervisor(Actor):
         if self._max_children is not None and len(self._by_ref) + len(self._waiting) >= self._max_children:
             raise MaxChildren(self._max_children)
         child = _Child(spec)
-        self._waiting.add(child)
-        try:
-            cell = self._begin(child)
-        except KernelError:
-            self._waiting.discard(child)
-            raise
+        cell = self._begin(child)
         if cell is None:
             return self._started(child)
+        self._waiting[child] = None
         # Not deferred: a caller that gives up must not leave half a child behind. As in OTP the child stays.
         self.spawn_task(self._add_slowly(child, cell, self.later()))
         return None
@@ -131,21 +128,21 @@ class DynamicSupervisor(Actor):
         try:
             await self.kernel.finish_start(cell, child.spec.start_timeout_s)
         except StartError as error:
-            self._waiting.discard(child)
+            self._waiting.pop(child, None)
             reply.fail(error)
         else:
             reply.set(self._started(child))
 
     def _begin(self, child: _Child) -> Any:
         """Starts a child; the control block whose start is still to be finished, or None."""
-        spec = child.spec
+        spec, ref = child.spec, self.ref
         cell, starting = self.kernel.create(
             spec.actor_class,
             spec.args,
             spec.kwargs,
             name=spec.name,
-            link_to=self.ref,
-            parent=self.ref,
+            link_to=ref,
+            parent=ref,
             passivate_after_s=spec.passivate_after_s,
         )
         cell.restarts = child.restarts
@@ -153,7 +150,7 @@ class DynamicSupervisor(Actor):
         return cell if starting else None
 
     def _started(self, child: _Child) -> ActorRef[Any] | None:
-        self._waiting.discard(child)
+        self._waiting.pop(child, None)
         ref = child.ref
         if ref is None or not ref.is_alive():
             return None
@@ -171,7 +168,7 @@ class DynamicSupervisor(Actor):
             return
         child.ref, child.former = None, message.sender
         if should_restart(child.spec.restart, message.reason):
-            self._waiting.add(child)
+            self._waiting[child] = None
             self._restart(child, message.reason)
 
     def _restart(self, child: _Child, reason: ExitReason) -> None:
@@ -211,7 +208,7 @@ class DynamicSupervisor(Actor):
         if child.wanted:
             self.tell_after(0.0, _Restart(child, error.reason))
         else:
-            self._waiting.discard(child)
+            self._waiting.pop(child, None)
 
     def _restarted(self, child: _Child, reason: ExitReason) -> None:
         if self._started(child) is not None:
@@ -220,7 +217,7 @@ class DynamicSupervisor(Actor):
 
     def _escalate(self, child: _Child, reason: ExitReason) -> None:
         self._ending = True
-        self._waiting.discard(child)
+        self._waiting.pop(child, None)
         escalate(self.kernel, self.ref, self._window, child.spec.id, reason)
 
     # ---- children ------------------------------------------------------------------------------------------
@@ -253,7 +250,7 @@ class DynamicSupervisor(Actor):
         )
 
     def _drop(self, child: _Child) -> None:
-        self._waiting.discard(child)
+        self._waiting.pop(child, None)
         if child.ref is not None:
             self._by_ref.pop(child.ref, None)
 

@@ -10,6 +10,9 @@ still run are taken over. When the steps' supervisor gives up, both start anew.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from actors.kernel import Actor, ChildSpec
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.supervisor import Supervisor
@@ -17,6 +20,15 @@ from supervisors.supervisor import Supervisor
 RUN_RESTARTS = 5
 STEP_RESTARTS = 20
 WINDOW_S = 60.0
+
+# The same for every run, of which thousands live at once.
+_STEPS_OPTIONS: Final[Mapping[str, Any]] = {"max_restarts": STEP_RESTARTS, "max_seconds": WINDOW_S}
+_RUN_OPTIONS: Final[Mapping[str, Any]] = {
+    "strategy": "rest_for_one",
+    "max_restarts": RUN_RESTARTS,
+    "max_seconds": WINDOW_S,
+    "auto_shutdown": "any_significant",
+}
 
 
 def run_tree(run_id: str, pipeline_actor: type[Actor], args: tuple[object, ...]) -> ChildSpec:
@@ -28,7 +40,7 @@ def run_tree(run_id: str, pipeline_actor: type[Actor], args: tuple[object, ...])
     steps = ChildSpec(
         id="steps",
         actor_class=DynamicSupervisor,
-        kwargs={"max_restarts": STEP_RESTARTS, "max_seconds": WINDOW_S},
+        kwargs=_STEPS_OPTIONS,
         name=f"run.{run_id}.steps",
         type="supervisor",
     )
@@ -44,12 +56,7 @@ def run_tree(run_id: str, pipeline_actor: type[Actor], args: tuple[object, ...])
         id=run_id,
         actor_class=Supervisor,
         args=((steps, pipeline),),
-        kwargs={
-            "strategy": "rest_for_one",
-            "max_restarts": RUN_RESTARTS,
-            "max_seconds": WINDOW_S,
-            "auto_shutdown": "any_significant",
-        },
+        kwargs=_RUN_OPTIONS,
         name=f"run.{run_id}",
         restart="transient",
         type="supervisor",

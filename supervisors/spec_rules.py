@@ -26,7 +26,7 @@ def check_spec(spec: Any) -> None:
         raise InvalidChildSpecError(spec.id, "restart", f"must be one of {', '.join(get_args(Restart))}")
     if spec.type not in _TYPES:
         raise InvalidChildSpecError(spec.id, "type", f"must be one of {', '.join(get_args(ChildType))}")
-    if not _is_shutdown_policy(spec.shutdown):
+    if spec.shutdown is not None and not _is_shutdown_policy(spec.shutdown):
         raise InvalidChildSpecError(spec.id, "shutdown", "must be seconds >= 0, 'brutal_kill' or 'infinity'")
     if spec.significant and spec.restart == "permanent":
         raise InvalidChildSpecError(spec.id, "significant", "a permanent child cannot be significant")
@@ -37,7 +37,7 @@ def check_spec(spec: Any) -> None:
 
 
 def _is_shutdown_policy(shutdown: Any) -> bool:
-    if shutdown is None or (shutdown.__class__ is float and shutdown >= 0) or shutdown in ("brutal_kill", "infinity"):
+    if (shutdown.__class__ is float and shutdown >= 0) or shutdown in ("brutal_kill", "infinity"):
         return True
     return isinstance(shutdown, int | float) and not isinstance(shutdown, bool) and shutdown >= 0
 

@@ -4,11 +4,11 @@ exits, errors, messages, events, child   values
 clock, timers, deadlines, future         time and waiting
 cell, mailbox, owned, run_queue          one actor's control block; what it owns and owes; who takes a turn
 init, tasks, dormancy                    how an actor starts, what keeps its tasks alive, and how it sleeps
-termination, links, exit_queue           how it ends, who hears of it, and in which order
+termination, links, ties, exit_queue     how it ends, who hears of it, and in which order
 crash_desk, crash_report, redaction      what is told of an abnormal end, and what never is
 ref, name_ref, delivery, registry        how others reach it
 actor, blocking, watchdog                what users subclass, and the loop's guard
-own_thread, own_file                     where an actor runs code that blocks
+own_thread, own_file, cores              where an actor runs code that blocks, and on which cores
 introspection, tracing, restart_log      looking inside: reports, suspension, traces, who was restarted
 facts, whereabouts                       what reports say of an actor's state, and of the line it is at
 kernel                                   starts actors and gives them turns

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import pykka
 import pykka.messages
+from msgspec import Struct
 
 from actors.kernel import links
 from actors.kernel.dormancy import Dormancy
@@ -23,7 +24,7 @@ from actors.kernel.exits import ExitReason
 from actors.kernel.facts import plain_facts
 from actors.kernel.future import ActorFuture
 from actors.kernel.messages import Deferred, MonitorRef, ReplyTo, settle, settle_error
-from actors.kernel.owned import forget_reply, own, take_reply
+from actors.kernel.owned import own, take_reply
 from actors.kernel.timers import IdleTimer, Timer
 
 if TYPE_CHECKING:
@@ -32,18 +33,15 @@ if TYPE_CHECKING:
     from actors.kernel.own_thread import OwnThread
     from actors.kernel.ref import ActorRef
 
-_KERNELS_OWN = frozenset({"_cell", "own_thread", "receive"})
+_KERNELS_OWN = frozenset({"_cell", "kernel", "own_thread", "receive"})
 _PROXY_MESSAGES = frozenset({pykka.messages.ProxyCall, pykka.messages.ProxyGetAttr, pykka.messages.ProxySetAttr})
 
 
-class Reply:
+class Reply(Struct, eq=False):
     """A reply kept for later. Setting it twice, or after the caller gave up, does nothing."""
 
-    __slots__ = ("_cell", "_to")
-
-    def __init__(self, cell: Cell, to: ReplyTo | None) -> None:
-        self._cell = cell
-        self._to = to
+    _cell: Cell
+    _to: ReplyTo | None
 
     def set(self, value: Any) -> None:
         """Answers the caller. From any thread."""
@@ -70,7 +68,8 @@ class Reply:
         kernel = self._cell.kernel
         if threading.get_ident() == kernel.thread_id:
             answer(self._to, content)
-            forget_reply(self._cell, self._to)
+            if self._cell.pending is not None:
+                self._cell.pending.pop(self._to, None)
         else:
             kernel.call_soon_threadsafe(answer, self._to, content)
 
@@ -91,6 +90,9 @@ class Actor(pykka.Actor):
 
     #: The thread of an actor that has one.
     own_thread: OwnThread | None = None
+
+    #: The kernel this actor runs on. Set once, and not looked up: a step asks for it some twenty times.
+    kernel: Kernel
 
     _cell: Cell
 
@@ -137,11 +139,6 @@ class Actor(pykka.Actor):
         return plain_facts({name: value for name, value in self.__dict__.copy().items() if name not in _KERNELS_OWN})
 
     # ---- who and where -------------------------------------------------------------------------------------
-
-    @property
-    def kernel(self) -> Kernel:
-        """The kernel this actor runs on."""
-        return self._cell.kernel
 
     @property
     def ref(self) -> ActorRef[Self]:
@@ -249,6 +246,7 @@ class Actor(pykka.Actor):
     def bind(self, cell: Cell) -> None:
         """Ties the actor to its control block, before `__init__` runs."""
         self._cell = cell
+        self.kernel = cell.kernel
 
     def start_hook(self) -> Any:
         """What the kernel runs at the start."""

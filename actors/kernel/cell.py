@@ -53,7 +53,6 @@ class Cell(Mailbox):
     __slots__ = (
         "__weakref__",
         "_grave",
-        "_ref",
         "actor",
         "brutal",
         "call",
@@ -96,7 +95,7 @@ class Cell(Mailbox):
         self.since = 0.0  # when that coroutine began, by the kernel's clock
         self.terminator: asyncio.Task[None] | None = None
         self.waiting_on: Cell | None = None
-        self.links: dict[Cell, None] | None = None
+        self.links: Cell | dict[Cell, None] | None = None  # see `ties`
         self.watched_by: dict[MonitorRef, Cell] | None = None
         self.watching: set[MonitorRef] | None = None
         self.timers: set[Timer] | None = None
@@ -104,16 +103,14 @@ class Cell(Mailbox):
         self.owned: dict[asyncio.Task[Any], None] | None = None  # in order, as the two beside it
         self.pending: dict[ReplyTo, None] | None = None
         self.stop_waiters: list[ReplyTo] | None = None
-        self._ref: ActorRef[Any] | None = kernel.new_ref(self)
+        self.ref = kernel.new_ref(self)
         self._grave: weakref.ref[ActorRef[Any]] | None = None  # of a dead actor's ref
 
-    @property
-    def ref(self) -> ActorRef[Any]:
-        """The one ref of this incarnation; once it is dead, the one that somebody still holds, or another like it."""
-        ref = self._ref
-        return ref if ref is not None else self._late_ref()
-
-    def _late_ref(self) -> ActorRef[Any]:
+    def __getattr__(self, name: str) -> ActorRef[Any]:
+        """The `ref` of a dead actor, which is let go (see `bury`): the one that somebody still holds, or another like
+        it. No other attribute is ever missing."""
+        if name != "ref":
+            raise AttributeError(name)
         held = None if self._grave is None else self._grave()
         if held is None:
             held = self.kernel.new_ref(self)
@@ -124,9 +121,9 @@ class Cell(Mailbox):
         """Lets go of the ref of a dead actor. Ref and control block know each other: without that, whatever an actor
         leaves would wait for the cyclic garbage collector, with thousands of actors ending in each second.
         """
-        if self._ref is not None:
-            self._grave = weakref.ref(self._ref)
-            self._ref = None
+        if self._grave is None:
+            self._grave = weakref.ref(self.ref)
+            del self.ref
 
     def __str__(self) -> str:
         return self.name or f"{self.actor_class.__name__}#{self.id}"
@@ -180,7 +177,7 @@ class Cell(Mailbox):
                 self.item = item
                 self.answer(result)
                 self.item = None
-            else:
+            elif self.call is not None:
                 self.answer(result)
         return None
 

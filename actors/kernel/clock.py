@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 
@@ -31,13 +31,15 @@ class Clock(Protocol):
         """Runs `callback(*args)` on the loop in `delay_s` seconds."""
         ...
 
-    async def sleep(self, delay_s: float) -> None:
-        """Returns after `delay_s` seconds of this clock."""
+    def sleep(self, delay_s: float) -> Coroutine[Any, Any, None]:
+        """Returns after `delay_s` seconds of this clock, when awaited."""
         ...
 
 
 class LoopClock:
     """The running event loop's own time."""
+
+    wall = staticmethod(time.time)
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -45,14 +47,11 @@ class LoopClock:
         # their turn began, in whole milliseconds.
         self.now = loop.time if isinstance(loop, asyncio.BaseEventLoop) else time.monotonic
 
-    def wall(self) -> float:
-        return time.time()
-
     def call_later(self, delay_s: float, callback: Callable[..., object], *args: Any) -> Cancellable:
         return self._loop.call_later(delay_s, callback, *args)
 
-    async def sleep(self, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
+    def sleep(self, delay_s: float) -> Coroutine[Any, Any, None]:
+        return asyncio.sleep(delay_s)
 
 
 class _ManualHandle:

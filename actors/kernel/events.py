@@ -127,7 +127,8 @@ class EventBus:
 
     def publish(self, event: object) -> None:
         """Hands `event` to those who hear its kind, now."""
-        for subscriber in self._heard_by(event.__class__):
+        heard_by = self._hearing.get(event.__class__)
+        for subscriber in self._heard_by(event.__class__) if heard_by is None else heard_by:
             try:
                 subscriber(event)
             except BaseException as error:  # noqa: BLE001 - a listener's bug must not become the speaker's crash
@@ -138,13 +139,11 @@ class EventBus:
 
     def hears(self, kind: type) -> bool:
         """Lets hot paths skip building an event of a kind that nobody would see."""
-        return bool(self._heard_by(kind))
+        heard_by = self._hearing.get(kind)
+        return bool(self._heard_by(kind) if heard_by is None else heard_by)
 
     def _heard_by(self, kind: type) -> tuple[Subscriber, ...]:
-        found = self._hearing.get(kind)
-        if found is None:
-            found = tuple(
-                each for each, kinds, but in self._subscribers if issubclass(kind, kinds) and not issubclass(kind, but)
-            )
-            self._hearing[kind] = found
+        found = self._hearing[kind] = tuple(
+            each for each, kinds, but in self._subscribers if issubclass(kind, kinds) and not issubclass(kind, but)
+        )
         return found

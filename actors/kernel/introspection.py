@@ -21,6 +21,7 @@ from actors.kernel.errors import ActorDeadError
 from actors.kernel.exits import NoProcess
 from actors.kernel.facts import bounded_facts
 from actors.kernel.redaction import summary
+from actors.kernel.ties import tied
 from actors.kernel.timers import Timer
 from actors.kernel.tracing import MOST_KEPT, Trace, TracedMessage, trace_of
 from actors.kernel.whereabouts import line_of_coroutine, line_of_thread
@@ -118,7 +119,7 @@ def inspect(ref: ActorRef[Any]) -> ActorReport:
         mailbox_policy=cell.actor_class.mailbox_policy,
         restarts=cell.restarts,
         parent=None if cell.parent is None else str(cell.parent),
-        links=_listed(cell.links or ()),
+        links=_listed(tied(cell)),
         monitors=_listed([monitor.target for monitor in cell.watching or ()]),
         monitored_by=_listed((cell.watched_by or {}).values()),
         timers=_listed([_timer(timer) for timer in cell.timers or ()]),

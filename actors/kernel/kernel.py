@@ -10,12 +10,14 @@ import itertools
 import random
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from actors.kernel import init, links, termination
 from actors.kernel.cell import Cell
 from actors.kernel.clock import Clock, LoopClock
+from actors.kernel.cores import cores_here
 from actors.kernel.crash_desk import CrashDesk
 from actors.kernel.deadlines import Deadlines
 from actors.kernel.dormancy import Dormancy
@@ -56,7 +58,12 @@ class Kernel:
         self.deadlines = Deadlines(self)
         self.current: Cell | None = None
         self.closed = False
-        self._ids = itertools.count(1)
+        #: Where the loop's thread and those of `OwnThread` run.
+        self.cores = cores_here()
+        #: Gives the next actor its number.
+        self.next_id = itertools.count(1).__next__
+        #: Makes the ref of a control block.
+        self.new_ref: Callable[[Cell], ActorRef[Any]] = partial(ActorRef, self)
         self._cells: dict[int, Cell] = {}
         #: Lines an actor up for its next turn. Bound, not called through: each message passes here.
         self.ready = RunQueue(self.loop).ready
@@ -130,7 +137,7 @@ class Kernel:
             self.registry.register(name, cell)
         self._cells[cell.id] = cell
         if link_to is not None:
-            target = link_to.resolve()
+            target = parent_cell if link_to is parent else link_to.resolve()
             cell.starter = target
             links.link(cell, target if target is not None else self.dead_cell(str(link_to)))
             if cell.reason is not None:
@@ -184,7 +191,7 @@ class Kernel:
         cell.started_at = self.clock.now()
         if self.events.hears(ActorStarted):
             self.events.publish(ActorStarted(cell.ref))
-        if cell.mailbox_length() and not cell.scheduled:
+        if (cell.queue or cell.system) and not cell.scheduled:
             cell.scheduled = True
             self.ready(cell)
 
@@ -224,9 +231,6 @@ class Kernel:
         """How many actors live."""
         return len(self._cells)
 
-    def new_ref(self, cell: Cell) -> ActorRef[Any]:
-        return ActorRef(self, cell)
-
     def dead_cell(self, name: str) -> Cell:
         """Stands for an actor that is not there, so that links and monitors of it have something to name."""
         cell = Cell(self, _nobody(), None)
@@ -235,9 +239,6 @@ class Kernel:
         cell.reason = NoProcess()
         cell.bury()
         return cell
-
-    def next_id(self) -> int:
-        return next(self._ids)
 
     # ---- tasks ---------------------------------------------------------------------------------------------
 

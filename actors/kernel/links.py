@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from actors.kernel.exits import ExitReason, Killed, NoProcess, Normal
 from actors.kernel.messages import Down, Exit, MonitorRef
 from actors.kernel.termination import begin_exit
+from actors.kernel.ties import tie, untie
 
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
@@ -19,20 +20,15 @@ def link(one: Cell, other: Cell) -> None:
     if other.status == "dead":
         signal_exit(one, other, NoProcess())
         return
-    one.links = one.links or {}
-    other.links = other.links or {}
-    one.links[other] = None
-    other.links[one] = None
+    tie(one, other)
+    tie(other, one)
 
 
 def unlink(one: Cell, other: Cell) -> None:
     """Unties both sides; a signal already queued as a message is withdrawn too."""
-    tied = one.links is not None and other in one.links
-    if one.links is not None:
-        one.links.pop(other, None)
-    if other.links is not None:
-        other.links.pop(one, None)
-    if one.system and not tied:  # as long as they are tied none has been sent
+    were_tied = untie(one, other)
+    untie(other, one)
+    if one.system and not were_tied:  # as long as they are tied none has been sent
         kept = [m for m in one.system if not (isinstance(m, Exit) and m.sender is other.ref)]
         one.system.clear()
         one.system.extend(kept)

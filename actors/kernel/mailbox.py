@@ -22,7 +22,10 @@ class Mailbox:
     """Two queues, of user messages and of system messages, which go first. What is queued asks the scheduler for a turn
     unless one is due (`scheduled`) or a handler of the actor runs (`task`)."""
 
-    __slots__ = ("actor_class", "kernel", "queue", "reason", "room_waiters", "scheduled", "system", "task")
+    __slots__ = ("actor_class", "kernel", "queue", "reason", "ref", "room_waiters", "scheduled", "system", "task")
+
+    #: The one ref of this incarnation.
+    ref: ActorRef[Any]
 
     def __init__(self, kernel: Kernel, actor_class: type[Actor]) -> None:
         self.kernel = kernel
@@ -33,11 +36,6 @@ class Mailbox:
         self.system: deque[Any] | None = None
         self.task: asyncio.Task[None] | None = None
         self.room_waiters: deque[asyncio.Future[None]] | None = None
-
-    @property
-    def ref(self) -> ActorRef[Any]:
-        """The actor's own ref."""
-        raise NotImplementedError
 
     def take_turn(self) -> None:
         """Handles what waits. Runs by the scheduler."""

@@ -81,14 +81,11 @@ def settle_error(to: ReplyTo, error: BaseException) -> None:
             to.set_exception(error)
 
 
-class Call:
+class Call(Struct, eq=False):
     """A message whose sender waits."""
 
-    __slots__ = ("message", "reply")
-
-    def __init__(self, message: Any, reply: ReplyTo) -> None:
-        self.message = message
-        self.reply = reply
+    message: Any
+    reply: ReplyTo
 
 
 class StopRequest:

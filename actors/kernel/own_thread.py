@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pykka
 
 from actors.kernel import termination
+from actors.kernel.cores import stay_on
 from actors.kernel.exits import Crashed
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class _Errand:
         """On the thread, which holds its last errand until the next one comes: what that knows may be large."""
         code, self._code = self._code, None
         assert code is not None
-        self._thread.ident = threading.get_ident()
+        self._thread.ready()
         try:
             value, error = (code() if self._context is None else self._context.run(code)), None
         except BaseException as raised:  # noqa: BLE001 - carried back to the loop, where it is this actor's crash
@@ -107,6 +108,15 @@ class OwnThread:
         self._hands: pykka.ActorRef[_Hands] = _Hands.start()
         #: The identity of the thread; None before it has run anything.
         self.ident: int | None = None
+        self._cores = cell.kernel.cores
+
+    def ready(self) -> None:
+        """On the thread, before it runs something: where the kernel's threads are wanted."""
+        self.ident = threading.get_ident()
+        cores = self.cell.kernel.cores
+        if cores is not self._cores:
+            self._cores = cores
+            stay_on(cores)
 
     def begin(self, code: Callable[[], Any], then: Then, timeout_s: float | None = None) -> None:
         """Runs `code` behind what the thread was given before, and then, on the loop, `then` with its value and None,

@@ -40,7 +40,9 @@ def own(
         return task
     cell.owned[task] = None
     if reply is not None:
-        _remember(cell, reply)
+        if cell.pending is None:
+            cell.pending = {}
+        cell.pending[reply] = None
         reply.add_done_callback(lambda done: _caller_done(cell, done, task))
     return task
 
@@ -64,9 +66,11 @@ def take_reply(cell: Cell) -> ReplyTo | None:
     if call is None:
         return None
     reply: ReplyTo = call.reply
-    _remember(cell, reply)
+    if cell.pending is None:
+        cell.pending = {}
+    cell.pending[reply] = None
     # Who awaits it on the loop forgets it without that, see `ActorRef.call`.
-    if not asyncio.isfuture(reply):
+    if not isinstance(call.reply, asyncio.Future):
         reply.add_done_callback(lambda done: forget_reply(cell, done))
     return reply
 
@@ -84,12 +88,6 @@ def transportable(error: BaseException) -> BaseException:
     carried = ActorDeadError("the callee", Crashed(error))
     carried.__cause__ = error
     return carried
-
-
-def _remember(cell: Cell, reply: ReplyTo) -> None:
-    if cell.pending is None:
-        cell.pending = {}
-    cell.pending[reply] = None
 
 
 async def _run(cell: Cell, work: Coroutine[Any, Any, Any], reply: ReplyTo | None, told: bool, item: Any) -> None:

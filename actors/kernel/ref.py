@@ -94,7 +94,9 @@ class ActorRef(pykka.ActorRef[A]):
         From another thread the message is handed to the loop; then a full mailbox drops it with a
         `MailboxOverflowed` event.
         """
-        cell = self._target()
+        cell = self.resolve()
+        if cell is None:
+            raise ActorDeadError(str(self), NoProcess())
         kernel = self._kernel
         if threading.get_ident() == kernel.thread_id:
             cell.push(message)
@@ -114,7 +116,9 @@ class ActorRef(pykka.ActorRef[A]):
         kernel = self._kernel
         if threading.get_ident() != kernel.thread_id:
             return await self._call_from_elsewhere(message, timeout_s)
-        cell = self._target()
+        cell = self.resolve()
+        if cell is None:
+            raise ActorDeadError(str(self), NoProcess())
         caller = handling_cell.get()
         if caller is not None:
             refuse_cycles(caller, cell)
@@ -235,9 +239,3 @@ class ActorRef(pykka.ActorRef[A]):
             send_exit(cell, reason)
         else:
             self._kernel.call_soon_threadsafe(send_exit, cell, reason)
-
-    def _target(self) -> Cell:
-        cell = self.resolve()
-        if cell is None:
-            raise ActorDeadError(str(self), NoProcess())
-        return cell

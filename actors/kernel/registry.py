@@ -16,6 +16,9 @@ class Registry:
 
     def __init__(self) -> None:
         self._cells: dict[str, Cell] = {}
+        #: The control block of who holds a name, or None; for the kernel itself. Bound, not called through: each
+        #: message to a name passes here.
+        self.find = self._cells.get
 
     def whereis(self, name: str) -> ActorRef[Any] | None:
         """The live holder of `name`, or None."""
@@ -25,10 +28,6 @@ class Registry:
     def names(self) -> tuple[str, ...]:
         """All names held now, sorted."""
         return tuple(sorted(self._cells))
-
-    def find(self, name: str) -> Cell | None:
-        """The holder's control block, for the kernel itself."""
-        return self._cells.get(name)
 
     def register(self, name: str, cell: Cell) -> None:
         """Gives `name` to `cell`. Raises `NameTakenError` naming the holder."""

@@ -15,6 +15,7 @@ from actors.kernel.errors import ActorDeadError
 from actors.kernel.events import ActorAbandoned, ActorExited
 from actors.kernel.exits import Crashed, ExitReason, Killed, Normal, Shutdown
 from actors.kernel.messages import Call, Down, StopRequest, settle, settle_error
+from actors.kernel.ties import tied, untie
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -182,10 +183,9 @@ def finish(cell: Cell) -> None:
         if target.watched_by is not None:
             target.watched_by.pop(ref, None)
     starter, cell.starter = cell.starter, None  # still set: the start failed, and the StartError tells it so
-    linked, cell.links = cell.links, None
-    for other in linked or ():
-        if other.links is not None:
-            other.links.pop(cell, None)
+    linked, cell.links = tied(cell), None
+    for other in linked:
+        untie(other, cell)
         if other is not starter:
             kernel.queue_exit(other, cell, reason)
     waiters, cell.stop_waiters = cell.stop_waiters, None
@@ -210,6 +210,10 @@ def give_back(actor: Actor) -> None:
 
 
 def _fail_waiting(cell: Cell, reason: ExitReason) -> None:
+    cell.system = None
+    if cell.call is None and not cell.queue and not cell.pending and not cell.room_waiters:
+        cell.queue = cell.pending = cell.room_waiters = None
+        return
     who = str(cell)
     call, cell.call = cell.call, None
     if call is not None:
@@ -218,7 +222,6 @@ def _fail_waiting(cell: Cell, reason: ExitReason) -> None:
     for reply in tuple(pending or ()):
         settle_error(reply, ActorDeadError(who, reason))
     queue, cell.queue = cell.queue, None
-    cell.system = None
     for item in queue or ():
         if isinstance(item, Call):
             settle_error(item.reply, ActorDeadError(who, reason))

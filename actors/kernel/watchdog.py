@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from actors.kernel.actor import Actor
+from actors.kernel.cores import roam
 from actors.kernel.events import LoopBlocked
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class LoopWatchdog(Actor):
         return self.last_lag_s
 
     def _watch(self, kernel: Kernel) -> None:
+        roam()
         while not self._ending.wait(self._interval_s) and not kernel.loop.is_closed():
             answered = threading.Event()
             asked = time.monotonic()

@@ -21,7 +21,7 @@ class Start(Struct, frozen=True):
     @property
     def step(self) -> Step:
         """The step as defined."""
-        return self.frame.step(self.name)
+        return self.frame.spec.graph.steps[self.name]
 
 
 @dataclass(frozen=True, slots=True)

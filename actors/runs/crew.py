@@ -22,7 +22,7 @@ from actors.kernel import (
 from actors.runs.frames import Start
 from actors.runs.holding import subject_of
 from actors.runs.messages import Restate
-from actors.runs.names import step_name, steps_name
+from actors.runs.names import pipeline_name, step_name, steps_name
 from actors.runs.step_actor import step_child
 from actors.runs.ticket import StepTicket
 from actors.runs.values import RunRequest
@@ -53,10 +53,12 @@ class Crew:
         self._bench = bench
         self._ledger = ledger
         self._steps = self._kernel.ref(steps_name(request.run_id))
+        self._owner = self._kernel.ref(pipeline_name(request.run_id))
         # A fallback's fallback would never end, and an evolution's would leave the providers it was given.
         self._may_fall_back = request.origin == "user"
         self._tier = tier_of(request.pipeline) if bench.till_of is not None else ""
-        self.routes = {**bench.routes, **request.provider_routes}
+        own = request.provider_routes
+        self.routes = {**bench.routes, **own} if own else bench.routes
         self.at_work: dict[str, StepTicket] = {}
 
     def begin(self, place: Start, last: bool) -> bool:
@@ -129,13 +131,14 @@ class Crew:
             pipeline=request.pipeline.name,
             key=place.key,
             name=step_name(request.run_id, work),
-            step=frame.step(place.name),
+            step=frame.spec.graph.steps[place.name],
             scope=frame.scope(clock.wall()),
             ancestry=frame.spec.ancestry,
             workspace=request.workspace,
             routes=self.routes,
             may_fall_back=self._may_fall_back,
             began=clock.now(),
+            owner=self._owner,
             failed=failed,
             skipped_with=frame.skipped_with(place.name),
             payers=self._payers(place.key),
@@ -164,8 +167,10 @@ class Crew:
     def _start(self, ticket: StepTicket) -> None:
         # Told and not called: a StepActor's start cannot fail while its name is free, and a call would cost a task.
         # A dead steps supervisor takes the PipelineActor with it (rest_for_one); the next one starts the step.
-        with contextlib.suppress(ActorDeadError):
+        try:  # and not suppress(): every step passes here
             self._steps.tell(StartChild(step_child(ticket, self._bench)))
+        except ActorDeadError:
+            return
 
     async def _start_again(self, ticket: StepTicket) -> None:
         """Starts a step whose former StepActor may still be ending, or be in the middle of its restart."""

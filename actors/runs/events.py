@@ -32,13 +32,14 @@ RunEventKind = Literal[
 TERMINAL_KINDS: Final = frozenset({"run_succeeded", "run_failed", "run_cancelled"})
 
 
-class RunEvent(Struct, frozen=True):
+class RunEvent(Struct, frozen=True, gc=False):
     """One thing that happened in a run.
 
     `seq` counts from 1 within a run and starts again only when the node itself was restarted. `at` is Unix time in
     seconds. `step` is the step's path ("outer/inner", "loop[3]/inner") or None for the run itself. `data` holds the
     facts of the kind: `attempt`, `delay_s`, `error` ({code, message, ...}), `reason`, `duration_s`, `strategy`,
     `waiting_for`; those of steps always the step's `type`, those of the run itself always its `pipeline`.
+    All of it is plain data, which the garbage collector need not look at.
     """
 
     run_id: str

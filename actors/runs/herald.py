@@ -18,12 +18,15 @@ class Herald:
     def __init__(self, kernel: Kernel, request: RunRequest, voice: RunVoice) -> None:
         self._kernel = kernel
         self._run_id = request.run_id
-        self._facts = {"pipeline": request.pipeline.name, "origin": request.origin}
+        self._request = request
         self._voice = voice
 
     def run(self, kind: Any, **data: Any) -> None:
         """An event of the run itself."""
-        self._voice.say(self._kernel, self._run_id, kind, None, **self._facts, **data)
+        request = self._request
+        self._voice.say(
+            self._kernel, self._run_id, kind, None, pipeline=request.pipeline.name, origin=request.origin, **data
+        )
 
     def step(self, kind: Any, place: Start, **data: Any) -> None:
         """An event of one of its steps."""

@@ -16,7 +16,7 @@ def subject_of(place: Start, request: RunRequest) -> Subject:
     frame, name, marks = place.frame, place.name, list[StepMark]()
     whose = request.subject
     while True:
-        step = frame.step(name)
+        step = frame.spec.graph.steps[name]
         marks.append(StepMark(frame.spec.ancestry.names[-1], name, step.type))
         if frame.owner is None or frame.parent is None:
             return Subject(whose.tenant, whose.evolution, tuple(marks))

@@ -8,7 +8,7 @@ step again; two results for one step cannot stand, because the journal keeps the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeGuard
 
 from pydantic import JsonValue
@@ -19,7 +19,6 @@ from actors.killswitch import Work
 from actors.runs.beginning import error_in
 from actors.runs.deadline import deadline
 from actors.runs.messages import Restate, StepBlocked, StepDone, StepGaveUp, StepOpened, StepStopped
-from actors.runs.names import pipeline_name
 from actors.runs.purse import Purse
 from actors.runs.splicing import another_way
 from actors.runs.step_records import StepRecords
@@ -80,19 +79,19 @@ class StepActor(Actor):
 
     def on_start(self) -> None:
         """Begins the work in a task of this actor."""
-        ticket = self._ticket
+        ticket, ref = self._ticket, self.ref
         ticket.incarnations += 1
         if ticket.payers:
-            self._purse = Purse(self.kernel, self.ref, ticket.payers, self._bench.price_of)
+            self._purse = Purse(self.kernel, ref, ticket.payers, self._bench.price_of)
         if ticket.account is not None and self._bench.till_of is not None:
-            self._till = self._bench.till_of(self.kernel, self.ref, ticket.account)
+            self._till = self._bench.till_of(self.kernel, ref, ticket.account)
         if ticket.incarnations > 1:
             self._say("step_restarted", incarnation=ticket.incarnations)
         if ticket.skipped_with is None:
             step = ticket.step
             family = PROVIDER_FAMILIES.get(step.type)
             provider = None if family is None else provider_of(step, family, ticket.routes)
-            self._at_work = Work(self.ref, ticket.ancestry.names, provider, ticket.subject, self._cut)
+            self._at_work = Work(ref, ticket.ancestry.names, provider, ticket.subject, self._cut)
             self._bench.kill_view.at_work.enter(self._at_work)
         self._task = self.spawn_task(self._work(), then=self._ended)
 
@@ -163,7 +162,13 @@ class StepActor(Actor):
                     skipped = skipped_result(step, ticket.scope)
                     if skipped is not None:
                         return "skipped", skipped
-                return await self._attempt(attempt, kept)
+                context = self._context(attempt, kept)
+                result = await self._execution(context)
+                if not is_result(result):
+                    return "opened", result
+                if step.output_to_file is not None:
+                    await write_output(context, result)
+                return "succeeded", result
             except SwitchedOffError:
                 raise
             except Exception as error:  # the border of a step: whatever it raises is the policy's business
@@ -211,20 +216,15 @@ class StepActor(Actor):
             work=self._at_work,
         )
 
-    async def _attempt(self, attempt: int, kept: dict[str, Any]) -> tuple[str, Any]:
+    def _execution(self, context: StepContext) -> Awaitable[JsonValue | Composite]:
+        """Plain: thousands of steps wait here at a time, each with all the coroutines around what it waits for."""
         step = self._ticket.step
-        context = self._context(attempt, kept)
-        executor = self._bench.executors[step.type]
-        if step.timeout_s is None:
-            result = await executor(context)
-        else:
-            async with deadline(self.kernel.clock, step.timeout_s):
-                result = await executor(context)
-        if not is_result(result):
-            return "opened", result
-        if step.output_to_file is not None:
-            await write_output(context, result)
-        return "succeeded", result
+        execution = self._bench.executors[step.type](context)
+        return execution if step.timeout_s is None else self._in_time(execution, step.timeout_s)
+
+    async def _in_time(self, execution: Awaitable[JsonValue | Composite], timeout_s: float) -> JsonValue | Composite:
+        async with deadline(self.kernel.clock, timeout_s):
+            return await execution
 
     async def _last_resort(self, failure: StepFailure, attempt: int, kept: dict[str, Any]) -> JsonValue | None:
         ticket = self._ticket
@@ -287,7 +287,7 @@ class StepActor(Actor):
 
     def _tell(self, message: StepDone | StepOpened | StepGaveUp | StepBlocked | StepStopped) -> None:
         try:
-            self.kernel.ref(pipeline_name(self._ticket.run_id)).tell(message)
+            self._ticket.owner.tell(message)
         except ActorDeadError:
             return  # its next incarnation reads the journal, and starts again whatever has no result there
 

@@ -21,7 +21,6 @@ from actors.journal import (
 from actors.kernel import Kernel
 from actors.runs.beginning import error_in
 from actors.runs.messages import WouldEnd
-from actors.runs.names import pipeline_name
 from actors.runs.recording import journal
 from actors.runs.ticket import StepTicket
 from pipelines.execution import continued_result
@@ -86,6 +85,6 @@ class StepRecords:
         ticket = self._ticket
         try:
             asked = WouldEnd(ticket.key, status, result)
-            return await self._kernel.ref(pipeline_name(ticket.run_id)).call(asked, timeout_s=_ASK_TIMEOUT_S) or None
+            return await ticket.owner.call(asked, timeout_s=_ASK_TIMEOUT_S) or None
         except Exception:  # noqa: BLE001 - whatever it fails with, this step has a result to be recorded
             return None

@@ -92,7 +92,7 @@ class Summing:
                 known[name] = _summary_in(kept) or _facts(answer)
             made = known[name]
             if name not in context.counted:
-                context.counted.add(name)
+                context.counted |= {name}
                 self._add(made)
             return str(made["text"])
 

@@ -24,8 +24,7 @@ class Till:
     def __init__(
         self, kernel: Kernel, table: LeaseTable, holder: ActorRef[Any], payer: Payer, price_of: PriceOf
     ) -> None:
-        self._clock = kernel.clock
-        self._treasury = kernel.ref("treasury")
+        self._kernel = kernel
         self._table = table
         self._holder = holder
         self._payer = payer
@@ -79,17 +78,17 @@ class Till:
         if lease is None:
             return
         try:
-            self._treasury.tell(GiveBack(lease))
+            self._kernel.ref("treasury").tell(GiveBack(lease))
         except (ActorDeadError, MailboxFull):
             self._table.leases.pop(lease, None)
 
     async def _ask(self, message: Borrow | BookNow, timeout_s: float) -> Any:
-        clock = self._clock
+        clock, treasury = self._kernel.clock, self._kernel.ref("treasury")
         deadline = clock.now() + PATIENCE_S
         while True:
             asked = clock.now()
             try:
-                return await self._treasury.call(message, timeout_s=timeout_s)
+                return await treasury.call(message, timeout_s=timeout_s)
             except (ActorDeadError, MailboxFull, LedgerClosedError) as error:
                 reason = str(error)
             except CallTimeout as error:

@@ -7,9 +7,10 @@ A frame counts what is done and says what is ready next. It starts nothing and w
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace as struct_replace
@@ -23,6 +24,10 @@ from pipelines.language import Limits, Pipeline, Scope, Step
 OnFailure = Literal["stop", "finish"]
 
 _CHANGING = MAY_LEAVE | {"set_variable"}  # types whose results do more than stand
+
+# Thousands of frames live at once, and most need neither: what they have of these is replaced and not changed.
+_NOTHING: Final[Mapping[str, JsonValue]] = MappingProxyType({})
+_NOBODY: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,27 +140,25 @@ class Frame(Struct, eq=False):
     owner: str | None = None
     parent: Frame | None = None
     results: dict[str, JsonValue] = {}
-    state: MutableMapping[str, JsonValue] = {}
-    offered: dict[str, JsonValue] = {}
+    state: Mapping[str, JsonValue] = _NOTHING
+    offered: Mapping[str, JsonValue] = _NOTHING
     left_by: Leaving | None = None
     closes: Frame | None = None
     begun: bool = False
     error: dict[str, JsonValue] | None = None
-    _dead: set[str] = set()
-    _skipping: set[str] = set()
-    _waits: dict[str, int] = {}
+    _dead: frozenset[str] = _NOBODY
+    _skipping: frozenset[str] = _NOBODY
 
     def __post_init__(self) -> None:
-        self._waits = dict(self.spec.graph.waits)
         if self.spec.own_state or self.parent is None:
-            self.state = dict(self.spec.scope.state)
+            self.state = self.spec.scope.state
 
     @property
     def done(self) -> bool:
         """Whether every step has a result or never will, or one has left the rest undone."""
         if self.left_by is not None or (self.error is not None and self.stops):
             return True
-        return len(self.results) + len(self._dead) == len(self._waits)
+        return len(self.results) + len(self._dead) == len(self.spec.graph.steps)
 
     @property
     def stops(self) -> bool:
@@ -186,16 +189,17 @@ class Frame(Struct, eq=False):
     def fail(self, name: str, error: dict[str, JsonValue]) -> None:
         """A step has failed for good: those that wait for it will never begin."""
         self.error = self.error or error
-        waiting = [name]
+        waiting, dead = [name], set(self._dead)
         while waiting:
             each = waiting.pop()
-            if each not in self._dead and each not in self.results:
-                self._dead.add(each)
+            if each not in dead and each not in self.results:
+                dead.add(each)
                 waiting += self.spec.graph.dependents[each]
+        self._dead = frozenset(dead)
 
     def lacks_only(self, name: str) -> bool:
         """Whether all else has been done, and well, and the result of this step will change nothing beside it."""
-        if self.error is not None or self.left_by is not None or len(self.results) + 1 != len(self._waits):
+        if self.error is not None or self.left_by is not None or len(self.results) + 1 != len(self.spec.graph.steps):
             return False
         return name not in self.results and self.step(name).type not in _CHANGING
 
@@ -213,18 +217,14 @@ class Frame(Struct, eq=False):
             return []
         self.results[name] = result
         if skips_others(status, result):
-            self._skipping.add(name)
-        step = self.step(name)
+            self._skipping |= {name}
+        step = self.spec.graph.steps[name]
         self._keep_variables(step, result)
         if step.type in MAY_LEAVE:
             self.left_by = left_by(step, result)
-            self.offered.update(offered_results(step, result))
-        ready: list[str] = []
-        for other in self.spec.graph.dependents[name]:
-            self._waits[other] -= 1
-            if self._waits[other] == 0 and other not in self._dead:
-                ready.append(other)
-        return ready
+            self.offered = {**self.offered, **offered_results(step, result)}
+        graph, done = self.spec.graph, self.results.keys()
+        return [each for each in graph.dependents[name] if each not in self._dead and done >= graph.needs[each]]
 
     def outcome(self, error: dict[str, JsonValue] | None) -> FrameOutcome:
         """How it has ended."""
@@ -234,7 +234,7 @@ class Frame(Struct, eq=False):
     def scope(self, now_s: float | None) -> Scope:
         """What a step that starts now may see. `now_s` is Unix time."""
         base = self.spec.scope
-        own = ChainMap(self.results, self.offered) if self.offered else self.results
+        own = ChainMap(self.results, self.offered) if self.offered else self.results  # pyright: ignore[reportArgumentType]
         return Scope(
             inputs=base.inputs,
             steps=ChainMap(own, base.steps) if base.steps else own,  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""The graph of a list of steps, in the form in which progress is counted: who waits for how many, and who for me."""
+"""The graph of a list of steps, in the form in which progress is counted: who waits for whom, and who for me."""
 
 from __future__ import annotations
 
@@ -9,21 +9,19 @@ from pipelines.language import BaseStep, Pipeline, Step, dependencies
 
 
 class Graph:
-    """Immutable. `needs` says which steps each one waits for, `waits` how many, `dependents` who waits for it, in
-    textual order."""
+    """Immutable. `needs` says which steps each one waits for, `dependents` who waits for it, in textual order."""
 
-    __slots__ = ("dependents", "first", "needs", "steps", "waits")
+    __slots__ = ("dependents", "first", "needs", "steps")
 
     def __init__(self, steps: tuple[Step, ...], edges: Mapping[str, frozenset[str]]) -> None:
         self.steps: Mapping[str, Step] = {step.name: step for step in steps}
         self.needs = edges
-        self.waits: Mapping[str, int] = {name: len(edges[name]) for name in self.steps}
         dependents: dict[str, list[str]] = {name: [] for name in self.steps}
         for name in self.steps:
             for other in edges[name]:
                 dependents[other].append(name)
         self.dependents: Mapping[str, tuple[str, ...]] = {name: tuple(each) for name, each in dependents.items()}
-        self.first: tuple[str, ...] = tuple(name for name, count in self.waits.items() if count == 0)
+        self.first: tuple[str, ...] = tuple(name for name in self.steps if not edges[name])
 
 
 def graph_of_body(step: BaseStep, body: int = 0) -> Graph:

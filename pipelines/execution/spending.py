@@ -58,11 +58,15 @@ class RunSpending(Spending):
 
     def __init__(self) -> None:
         super().__init__()
-        self._counted: set[str] = set()
+        self._counted: set[str] | None = None  # thousands of runs live at once, and few steps say a usage
 
     def count(self, key: str, result: JsonValue) -> None:
         """Counts the step at this path, the first time only."""
-        if isinstance(result, Mapping) and "usage" in result and key not in self._counted:
+        if not isinstance(result, Mapping) or "usage" not in result:
+            return
+        if self._counted is None:
+            self._counted = set()
+        if key not in self._counted:
             self._counted.add(key)
             self.add(result)
 
@@ -70,7 +74,7 @@ class RunSpending(Spending):
         """The sum with this step too, which it does not count itself."""
         total = Spending()
         total.input_tokens, total.output_tokens, total.cost = self.input_tokens, self.output_tokens, self.cost
-        if key not in self._counted:
+        if key not in (self._counted or ()):
             total.add(result)
         return total
 

@@ -341,3 +341,17 @@ def test_ten_thousand_children_are_terminated_by_ref_one_by_one_in_no_quadratic_
         assert await counts(sup) == (0, 0)
 
     run(main(), timeout_s=30)
+
+
+def test_a_supervisor_whose_children_have_ended_already_ends_at_once_though_it_has_not_heard_of_it() -> None:
+    async def main() -> None:
+        kernel = Kernel()
+        sup = await kernel.spawn(DynamicSupervisor)
+        child: ActorRef[Any] = await sup.call(StartChild(ChildSpec("x", Echo, restart="transient")))
+        child.exit(Shutdown())
+        assert child.exit_reason == Shutdown()
+        sup.exit(Shutdown())
+        assert (sup.exit_reason, kernel.tasks) == (Shutdown(), frozenset())
+        await kernel.shutdown()
+
+    run(main())

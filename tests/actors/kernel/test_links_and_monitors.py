@@ -20,6 +20,7 @@ from actors.kernel import (
     Normal,
     Shutdown,
 )
+from actors.kernel.introspection import inspect
 from tests.actors_for_tests import Boom, Echo, Trapper, inside, new_log, post, settle
 from tests.support import run
 
@@ -273,5 +274,26 @@ def test_a_name_is_free_for_the_one_who_hears_of_its_holders_end() -> None:
         first.kill()
         await settle()
         assert got == ["x"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("links", [1, 2, 3])
+def test_a_link_counts_once_on_both_sides_however_many_there_are(links: int) -> None:
+    async def main() -> None:
+        kernel = Kernel()
+        hub = await kernel.spawn(Echo)
+        others = [await kernel.spawn(Echo) for _ in range(links)]
+        for other in (*others, *others):
+            await inside(hub, lambda actor, other=other: actor.link(other))
+        assert inspect(hub).links.first == tuple(map(str, others))
+        assert [inspect(other).links.first for other in others] == [(str(hub),)] * links
+        await inside(hub, lambda actor: actor.unlink(others[0]))
+        assert inspect(hub).links.first == tuple(map(str, others[1:]))
+        assert inspect(others[0]).links.count == 0
+        hub.kill()
+        await settle()
+        assert [other.is_alive() for other in others] == [True] + [False] * (links - 1)
+        await kernel.shutdown()
 
     run(main())

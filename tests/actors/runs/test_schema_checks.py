@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Generator, Sequence
@@ -13,9 +14,11 @@ import pytest
 import pipelines.extraction.misfits as checks
 from actors.journal import MemoryStore
 from actors.kernel import Actor, Kernel
+from actors.providers import Answer, Request, Usage
 from actors.recovery.attempt import attempt
 from actors.recovery.messages import FindAnotherWay
 from actors.runs import AwaitRun, RunOutcome, definition_cache
+from actors.steps.conforming import ask_conforming
 from pipelines.extraction import checks_prepared, find_misfits
 from pipelines.language import Scope, load_pipeline
 from pipelines.recovery import Alternative
@@ -29,6 +32,9 @@ name: p
 steps:
   - {name: ask, type: approval, message: How many?, fields: {count: integer}, on_error: fail}
 """
+ASK = {"name": "ask", "type": "approval", "message": "How many?", "fields": {"count": "integer"}}
+INNER = json.dumps({"name": "inner", "steps": [ASK]})
+TRIALS = "name: p\ninputs: {tried: {default: none}}\nsteps: [{name: trial, type: pipeline_executor, pipeline: %s}]\n"
 SHAPED = "name: s\nsteps: [{name: a, type: claude, prompt: Count, schema: {n: integer}}]\n"
 
 
@@ -104,6 +110,54 @@ def test_a_person_s_answer_with_data_and_a_definition_that_is_read_again(
         watch.threads.clear()
         monkeypatch.setattr(definition_cache, "_recent", definition_cache.DefinitionCache())
         run(answered(), 20)
+
+
+@pytest.mark.parametrize(
+    ("given", "inputs"),
+    [(INNER, {}), (json.dumps(INNER), {}), ("'{{ inputs.tried }}'", {"tried": INNER})],
+    ids=["written into the step", "as text", "from an input"],
+)
+def test_a_definition_that_is_data_when_it_is_tried_and_when_its_run_goes_on(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, given: str, inputs: dict[str, Any]
+) -> None:
+    store = MemoryStore()
+
+    async def life(first: bool) -> None:
+        async with asking(store=store) as node:
+            if first:
+                await node.submit(TRIALS % given, inputs=inputs)
+            (question,) = await pending(node)
+            assert question.step == "trial[0]/ask"
+            assert loaded_beside(watch)
+
+    for first in (True, False):
+        with forgotten(monkeypatch):
+            watch.threads.clear()
+            monkeypatch.setattr(definition_cache, "_recent", definition_cache.DefinitionCache())
+            run(life(first), 20)
+
+
+class KeptAnswer:
+    """The context of a step whose model has answered before the node was killed: no provider looks at the schema."""
+
+    async def ask(self, _provider: str, _request: Request, _part: str) -> Answer:
+        return Answer('{"n": 3}', None, "gemini", "m", Usage(1, 1), None, "end_turn")
+
+    def judge(self, *, fits: bool) -> None:
+        assert fits
+
+
+def test_an_answer_that_was_kept(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+
+    async def main() -> None:
+        context: Any = KeptAnswer()
+        _, result = await ask_conforming(context, "gemini", Request("Count", json_schema=schema))
+        assert result["result"] == {"n": 3}
+
+    with forgotten(monkeypatch):
+        run(main())
+        assert loaded_beside(watch)
 
 
 class EndedRuns(Actor):
