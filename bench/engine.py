@@ -37,6 +37,7 @@ from bench.figures import Scale, in_fresh_process, median, percentile, resident_
 from pipelines.language import Pipeline, load_pipeline
 from runtime.daemon.heap import settle_heap
 from supervisors import Supervisor
+from supervisors.host_tree import host_children
 from supervisors.tree import NodeParts, node_tree
 
 STEPS = 5
@@ -62,6 +63,7 @@ async def node(
     view: KillView | None = None,
     providers: Mapping[str, tuple[ChildSpec, ...]] | None = None,
     routes: Mapping[str, str] | None = None,
+    share_core: bool = True,
 ) -> Kernel:
     """The node's tree without gateway, and without providers if none are given; its journal is in memory if none is
     given."""
@@ -77,6 +79,7 @@ async def node(
         max_live_runs=100_000,
         watchdog=ChildSpec(id="loop_watchdog", actor_class=LoopWatchdog, name="loop_watchdog"),
         gateway=(),
+        host=host_children(share_core=share_core),
     )
     await kernel.spawn(Supervisor, node_tree(parts), name="node", strategy="rest_for_one")
     return kernel

@@ -26,6 +26,7 @@ from runtime.journal_place import journal_place
 from runtime.known_models import shipped_prices
 from runtime.metrics import MetricsServer, NodeMetrics
 from runtime.settings import ProviderRates, Settings, VendorSettings
+from supervisors.host_tree import host_children
 from supervisors.tree import AuditPart, NodeParts
 
 
@@ -56,6 +57,7 @@ class Composition:
             breakers=self.breakers,
             watchdog=ChildSpec(id="loop_watchdog", actor_class=LoopWatchdog, name="loop_watchdog"),
             gateway=gateway,
+            host=host_children(share_core=settings.host.share_core == "auto"),
             audit=self._audit_part(),
             price_of=self._prices(),
             budgets=settings.budgets.plan(),

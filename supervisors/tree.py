@@ -10,7 +10,8 @@ node (rest_for_one: a floor that fails takes those that stand on it along, never
 ├─ approvals_desk (one_for_one)  trust · approvals
 ├─ recovery (one_for_one)      fallback
 ├─ evolution_desk (rest_for_one)  evolution (dynamic: one chamber's tree each) · breeding
-└─ gateway (rest_for_one)      metrics_server · socket_server
+├─ gateway (rest_for_one)      metrics_server · socket_server
+└─ host (one_for_one)          core_binder · heap_keeper
 """
 
 from __future__ import annotations
@@ -60,8 +61,9 @@ PROVIDER_WINDOW_S = 10.0
 class NodeParts:
     """What the runtime puts into the tree.
 
-    `providers` maps provider name to its children's specs; `usable_providers` tells which of them can answer now
-    (have a key or need none). `by_name` is the kernel's `ref`. `price_of` prices calls of runs with a `max_cost_usd`.
+    `host` is what looks after the process. `providers` maps provider name to its children's specs; `usable_providers`
+    tells which of them can answer now (have a key or need none). `by_name` is the kernel's `ref`. `price_of` prices
+    calls of runs with a `max_cost_usd`.
     `breakers` is asked on every call and outlives the desk that keeps it; None: calls go unguarded.
     `leases` outlives the Treasury's crashes, so the node keeps it; `budget_audit` is asked before a budget is changed,
     `breaker_audit` before a person's order to a breaker is in force, `approval_audit` before trust answers in a
@@ -78,6 +80,7 @@ class NodeParts:
     max_live_runs: int
     watchdog: ChildSpec
     gateway: tuple[ChildSpec, ...]
+    host: tuple[ChildSpec, ...] = ()
     price_of: PriceOf = unknown_price
     budgets: BudgetPlan = field(default_factory=BudgetPlan)
     leases: LeaseTable = field(default_factory=LeaseTable)
@@ -147,6 +150,8 @@ def node_tree(parts: NodeParts) -> tuple[ChildSpec, ...]:
         supervisor("recovery", _recovery(parts), "one_for_one"),
         supervisor("evolution_desk", _evolution(parts), "rest_for_one"),
         supervisor("gateway", parts.gateway, "rest_for_one"),
+        # Last: nobody falls along with it, and the start is over, which wants all cores.
+        supervisor("host", parts.host, "one_for_one", max_restarts=20, max_seconds=10.0),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import resource
 import tempfile
@@ -68,17 +67,15 @@ async def one(what: str, count: int, synchronous: str) -> dict[str, Any]:
     """One measurement on a journal of its own."""
     if what == "wake_ups":
         return await wake_ups(count)
-    if what == "sequential_one_cpu":  # what `taskset -c N evopipe up` does
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory(prefix="evopipe-bench-") as directory:
         in_memory = what == "sequential_in_memory"
         place = MemoryStore() if in_memory else journal_in(Path(directory), synchronous)
-        kernel = await node(Path(directory), place)
+        kernel = await node(Path(directory), place, share_core=what != "sequential_apart")
         settle_heap()  # as the daemon does when it is ready
         match what:
             case "sequential":
                 figures = await sequential(kernel, count, directory)
-            case "sequential_one_cpu" | "sequential_in_memory":
+            case "sequential_apart" | "sequential_in_memory":
                 found = await sequential(kernel, count, directory)
                 figures = {what.replace("sequential", "step_us"): found["step_us"]}
             case "throughput":

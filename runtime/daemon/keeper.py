@@ -19,6 +19,7 @@ from pathlib import Path
 import structlog
 
 import runtime
+from actors.kernel.cores import roam
 from pipelines.guardrails.kill_switch import Level, Triggered
 from runtime.watchdog import Pulse
 
@@ -132,6 +133,8 @@ class GuardKeeper:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, pass_fds=shared, start_new_session=True, cwd="/"
             )
+            # It is there for a loop that is blocked: it must not wait for that one's core.
+            roam(self._process.pid)
         except OSError as error:
             self._problem = f"it cannot be started: {error}"
 

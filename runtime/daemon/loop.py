@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 
+from actors.kernel.cores import roam
 from runtime.daemon.exits import EXIT_BAD_CONFIG, DaemonError
 
 VARIABLE = "EVOPIPE_LOOP"
@@ -18,7 +20,14 @@ ASYNCIO, UVLOOP = "asyncio", "uvloop"
 
 
 def node_loop() -> asyncio.AbstractEventLoop:
-    """A new loop that is not running. Raises `DaemonError`: see `wanted_loop`."""
+    """A new loop that is not running; what it runs in threads may use all cores, wherever its own thread is bound.
+    Raises `DaemonError`: see `wanted_loop`."""
+    loop = _new_loop()
+    loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="evopipe-worker", initializer=roam))
+    return loop
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
     wanted = wanted_loop()
     if wanted != ASYNCIO:
         try:

@@ -41,7 +41,7 @@ from pipelines.guardrails.breaker_panel import BreakerPanel
 from runtime.metrics.calls import CallMetrics
 from runtime.metrics.flow import FlowMetrics
 from runtime.metrics.labels import UNKNOWN, BoundedLabel
-from runtime.metrics.live import LiveActors, LiveAudit, LiveSwitches
+from runtime.metrics.live import LiveActors, LiveAudit, LiveCores, LiveSwitches
 from runtime.metrics.money import MoneyMetrics
 from runtime.metrics.runs import RunMetrics
 
@@ -78,6 +78,7 @@ class NodeMetrics:
         self._flow = FlowMetrics(self.registry, self._provider, panel)
         self._money = MoneyMetrics(self.registry, budgets)
         self.registry.register(LiveActors(kernel, self._actor_class))
+        self.registry.register(LiveCores(kernel))
         self.registry.register(LiveSwitches(view))
         self.registry.register(LiveAudit(audit or AuditBook()))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):

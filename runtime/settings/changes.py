@@ -26,6 +26,7 @@ FIXED = (
     "audit",
     "access",
     "tcp",
+    "host",
 )
 LIMITS_HELD = (
     "concurrent_runs",

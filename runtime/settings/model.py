@@ -186,6 +186,12 @@ class TcpSettings(Section):
         return self
 
 
+class HostSettings(Section):
+    """What the node does about the machine it runs on."""
+
+    share_core: Literal["auto", "never"]
+
+
 class LoggingSettings(Section):
     """The node's log file."""
 
@@ -214,6 +220,7 @@ class Settings(Section):
     audit: AuditSettings
     access: AccessSettings
     tcp: TcpSettings
+    host: HostSettings
     logging: LoggingSettings
     config_file: Path | None = None
 

@@ -193,6 +193,9 @@ def test_a_dead_watchdog_is_replaced_and_the_node_says_so(evopipe: Command) -> N
     until(lambda: "watchdog_started_again" in log_of(evopipe))
     assert "watchdog_died" in log_of(evopipe)
     assert evopipe.status()["watchdog"] == {"state": "watching", "pid": second, "deaths": 1}
+    if len(given := os.sched_getaffinity(0)) > 1:  # it must not wait for the core that a blocked loop is bound to
+        until(lambda: len(os.sched_getaffinity(pid)) == 1)
+        assert os.sched_getaffinity(second) == given
 
 
 @pytest.mark.parametrize("end", ["kill -9", "down"])

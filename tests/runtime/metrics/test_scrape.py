@@ -242,6 +242,16 @@ def test_live_actors_and_the_fullest_mailbox_are_read_at_the_scrape() -> None:
     run(main())
 
 
+def test_the_cores_of_the_event_loop_are_read_at_the_scrape() -> None:
+    async def main() -> None:
+        async with node() as n:
+            for cores in ({0, 1, 2}, {1}):
+                n.kernel.cores = frozenset(cores)
+                assert value(await n.scrape(), "evopipe_event_loop_cores") == len(cores)
+
+    run(main())
+
+
 def test_the_audit_log_shows_what_it_has_kept_and_what_is_wrong() -> None:
     async def main() -> None:
         async with node() as n:
