@@ -61,11 +61,13 @@ def log_lifecycle(events: EventBus) -> Callable[[], None]:
     """Subscribes the log to `events`; the returned function ends it."""
     bunches = Bunches(_write_bunch)
 
+    log = _log.bind()  # made once: it is asked for two lines a run
+
     def hear(event: object) -> None:
         if not isinstance(event, RunEvent):
             _write(event)
         elif event.kind in _RUN_WORDS and not (event.kind in _BUNCHED and bunches.takes(event.kind, event.run_id)):
-            _write_run(event)
+            _write_run(log, event)
 
     unsubscribe = events.subscribe(hear, but=EVERY_LIFE)
 
@@ -81,9 +83,9 @@ def _write_bunch(kind: str, count: int, first: list[str]) -> None:
     _log.log(level, f"{kind}_too", count=count, first=first)
 
 
-def _write_run(event: RunEvent) -> None:
+def _write_run(log: structlog.stdlib.BoundLogger, event: RunEvent) -> None:
     level = logging.WARNING if event.kind in ("run_failed", "run_paused") else logging.INFO
-    _log.log(level, event.kind, run=event.run_id)
+    log.log(level, event.kind, run=event.run_id)
 
 
 def _write(event: object) -> None:
