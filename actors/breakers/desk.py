@@ -62,7 +62,7 @@ class BreakerDesk(Actor):
     async def on_start(self) -> None:
         """Puts back what an earlier node left. An earlier desk's panel knows better than its file."""
         try:
-            kept = await asyncio.to_thread(self._file.load)
+            kept = await asyncio.to_thread(self._file.load, self._file.turn())
         except (OSError, BreakerStateError) as error:
             kept = ()
             await self._set_aside(error)
@@ -84,7 +84,7 @@ class BreakerDesk(Actor):
         kept = to_keep(self._panel)
         if kept != self._saved:
             with contextlib.suppress(OSError):  # reported already, and there is no later moment to try again
-                await asyncio.to_thread(self._file.save, kept)
+                await asyncio.to_thread(self._file.save, kept, self._file.turn())
 
     def on_receive(self, message: Any) -> Any:
         """See the messages."""
@@ -154,7 +154,7 @@ class BreakerDesk(Actor):
     async def _save(self) -> None:
         while (kept := to_keep(self._panel)) != self._saved:
             try:
-                await asyncio.to_thread(self._file.save, kept)
+                await asyncio.to_thread(self._file.save, kept, self._file.turn())
             except OSError as error:
                 problem = f"{self._file.path} cannot be written: {error.strerror or error}"
                 if problem != self._problem:
@@ -166,7 +166,7 @@ class BreakerDesk(Actor):
     async def _set_aside(self, error: Exception) -> None:
         aside = self._file.path
         with contextlib.suppress(OSError):
-            aside = await asyncio.to_thread(self._file.move_aside)
+            aside = await asyncio.to_thread(self._file.move_aside, self._file.turn())
         self._panel.damage = (
             f"{self._file.path} could not be read ({error}); it is kept as {aside}, all breakers began closed"
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.disk import Turn
 from actors.evolution import ledger
 from actors.evolution.brood import Brood
 from actors.evolution.errors import LedgerError
@@ -121,11 +122,13 @@ class BreedingChamber(Actor):
 
     async def _begin(self) -> None:
         try:
-            lines = await asyncio.to_thread(ledger.recover, self._ledger)
+            lines = await asyncio.to_thread(ledger.recover, self._ledger, Turn(self._ledger))
             if lines:
-                _, _, self._progress = replayed(lines)
+                _, _, self._progress = await asyncio.to_thread(replayed, lines)  # reads a definition a genome
             else:
-                await asyncio.to_thread(ledger.append, self._ledger, [opening(self._id, self._order)])
+                await asyncio.to_thread(
+                    ledger.append, self._ledger, [opening(self._id, self._order)], Turn(self._ledger)
+                )
             await asyncio.to_thread(self._workspace.mkdir, 0o700, parents=True, exist_ok=True)
         except (LedgerError, OSError) as error:
             self._end_unwritten(str(error))
@@ -192,9 +195,10 @@ class BreedingChamber(Actor):
     async def _write(self) -> bool:
         best = elites(self._progress.alive, 1, self._order.weights)
         try:
-            await asyncio.to_thread(ledger.append, self._ledger, self._progress.lines)
+            await asyncio.to_thread(ledger.append, self._ledger, self._progress.lines, Turn(self._ledger))
             if best:
-                await asyncio.to_thread(ledger.write_best, self._directory, best_text(best[0], self._order))
+                text, turn = best_text(best[0], self._order), Turn(self._directory / ledger.BEST_FILE)
+                await asyncio.to_thread(ledger.write_best, self._directory, text, turn)
         except LedgerError as error:
             self._end_unwritten(str(error))
             return False

@@ -1,6 +1,7 @@
 """The ledger of one evolution: JSON lines, appended a generation at a time, synced before the next begins.
 
-It holds no times and no durations: the same order and the same answers give the same bytes. Blocking code.
+It holds no times and no durations: the same order and the same answers give the same bytes. Blocking code. What a
+killed chamber has still to write is not written any more once its ledger was recovered (see `Turn`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from actors.disk import replace_whole
+from actors.disk import Turn, replace_whole
 from actors.evolution.errors import LedgerError
 
 LEDGER_FILE: Final = "ledger.jsonl"
@@ -22,16 +23,17 @@ Line = Mapping[str, Any]
 _COMMITS: Final = frozenset({"opened", "generation", "ended"})
 
 
-def append(path: Path, lines: Iterable[Line]) -> None:
+def append(path: Path, lines: Iterable[Line], turn: Turn | None = None) -> None:
     """Appends and syncs; raises `LedgerError` when the disk refuses."""
     text = "".join(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n" for line in lines)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        with (turn or Turn(path)).taken():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         raise LedgerError(f"{path}: {error}") from error
 
@@ -41,12 +43,13 @@ def read(path: Path) -> list[dict[str, Any]]:
     return _committed(path)[0]
 
 
-def recover(path: Path) -> list[dict[str, Any]]:
+def recover(path: Path, turn: Turn | None = None) -> list[dict[str, Any]]:
     """`read`, and cuts off a torn end, so that the next append follows a committed line."""
-    lines, length = _committed(path)
     try:
-        if length < path.stat().st_size:
-            os.truncate(path, length)
+        with (turn or Turn(path)).taken():
+            lines, length = _committed(path)
+            if length < path.stat().st_size:
+                os.truncate(path, length)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -59,10 +62,10 @@ def has_ended(lines: Sequence[Line]) -> bool:
     return any(line["kind"] == "ended" for line in lines)
 
 
-def write_best(directory: Path, text: str) -> None:
+def write_best(directory: Path, text: str, turn: Turn | None = None) -> None:
     """Replaces `best.yaml` as one step; raises `LedgerError`."""
     try:
-        replace_whole(directory / BEST_FILE, text.encode("utf-8"))
+        replace_whole(directory / BEST_FILE, text.encode("utf-8"), turn)
     except OSError as error:
         raise LedgerError(f"{directory / BEST_FILE}: {error}") from error
 

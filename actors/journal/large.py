@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from actors.journal.json_text import as_json
+from actors.journal.json_text import as_json, from_json
 
 LARGE_BYTES: Final = 256 * 1024
 """Values whose JSON is longer than this are kept apart, unless the place says otherwise."""
@@ -35,6 +35,11 @@ class Stored:
     def of_facts(cls, facts: Mapping[str, Any]) -> Stored:
         """From what `facts` gave."""
         return cls(str(facts["sha256"]), int(facts["bytes"]), str(facts["excerpt"]))
+
+    @classmethod
+    def of_note(cls, note: str | None) -> Stored | None:
+        """From what the row of a value holds of it: the JSON of `facts`, or nothing where the value is in the row."""
+        return None if note is None else cls.of_facts(from_json(note))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,11 @@ def whole_or_lost(read: Callable[[], bytes], summary: str) -> JsonValue:
         return LostResult(error, known.get("fields") or {}, known.get("large") or ())
 
 
+def name_of(run_id: str, step: str | None) -> str:
+    """What a person calls the result of a step, or (None) the outcome of the run."""
+    return f"the outcome of run {run_id!r}" if step is None else f"the result of step {step!r} of run {run_id!r}"
+
+
 # Keeps C code that looks at a dict's size alone (json's encoder) from taking it for an empty one.
 _NOT_EMPTY: Final = "\0lost"
 

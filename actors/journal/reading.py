@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from actors.journal import blobs
 from actors.journal.json_text import from_json
 from actors.journal.large import Stored
+from actors.journal.lost import name_of
 from actors.journal.records import KeptText, RunRecord, RunSummary, StepRecord
 
 _RUN = (
@@ -89,11 +90,11 @@ def kept_text(connection: sqlite3.Connection, run_id: str, step: str | None, at:
     row = connection.execute(f"SELECT {column}, stored FROM {table} WHERE {where}", values).fetchone()
     if row is None:
         return None
-    stored = _stored(row[1])
+    stored = Stored.of_note(row[1])
     if stored is None:
         text = row[0].encode()
         return KeptText(len(text), hashlib.sha256(text).hexdigest(), text[at : at + length])
-    what = f"the outcome of run {run_id!r}" if step is None else _what(run_id, step)
+    what = name_of(run_id, step)
     return KeptText(stored.size_bytes, stored.sha256, blobs.part(connection, stored, at, length, what))
 
 
@@ -106,7 +107,7 @@ def _run(
 ) -> RunRecord:
     """A row of `_RUN`. `definitions` are those read already, by their text, for runs that share one."""
     run_id, pipeline_name, text, definition_hash, inputs, meta, status, outcome, key, opened_at, closed_at, note = row
-    stored = _stored(note)
+    stored = Stored.of_note(note)
     known = {} if definitions is None else definitions
     if text not in known:
         known[text] = from_json(text)
@@ -119,7 +120,7 @@ def _run(
         meta=from_json(meta),
         status=status,
         steps=steps,
-        outcome=_value(connection, outcome, stored, whole, lambda: f"the outcome of run {run_id!r}"),
+        outcome=_value(connection, outcome, stored, whole, lambda: name_of(run_id, None)),
         idempotency_key=key,
         opened_at=opened_at,
         closed_at=closed_at,
@@ -137,8 +138,8 @@ def _steps(connection: sqlite3.Connection, run_id: str, whole: bool, under: str)
 
 def _step_record(connection: sqlite3.Connection, run_id: str, row: Sequence[Any], whole: bool = True) -> StepRecord:
     step, attempt, status, result, at, note = row
-    stored = _stored(note)
-    value = _value(connection, result, stored, whole, lambda: _what(run_id, step))
+    stored = Stored.of_note(note)
+    value = _value(connection, result, stored, whole, lambda: name_of(run_id, step))
     return StepRecord(run_id, step, attempt, status, value, at, stored)
 
 
@@ -151,11 +152,3 @@ def _value(
         return blobs.value(connection, stored, text, what())
     known = from_json(text)
     return None if known is None else known["fields"]
-
-
-def _stored(note: str | None) -> Stored | None:
-    return None if note is None else Stored.of_facts(from_json(note))
-
-
-def _what(run_id: str, step: str) -> str:
-    return f"the result of step {step!r} of run {run_id!r}"

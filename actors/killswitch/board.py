@@ -92,7 +92,7 @@ class KillBoard(Actor):
 
     def on_start(self) -> None:
         before = self._view.state
-        saved = self._files.load(self.kernel.clock.wall())
+        saved = self._files.load(self.kernel.clock.wall(), self._files.turn())
         self._replace({**saved, **before})
         self._view.at_work.cut(self._view.triggered)  # a board that crashed over it has left some
         for switch in self._view.triggered:
@@ -109,7 +109,7 @@ class KillBoard(Actor):
         await self._wait_for_disk()  # or the older state that it writes could be the last
         if self._saved_version < self._version or self._arming:
             with contextlib.suppress(OSError):  # reported already, and there is no later poll to try again
-                await asyncio.to_thread(self._files.save, self._view.state)
+                await asyncio.to_thread(self._files.save, self._view.state, self._files.turn())
 
     def on_receive(self, message: Message) -> Any:
         match message:
@@ -227,7 +227,7 @@ class KillBoard(Actor):
             version = self._version
             state = {key: s for key, s in self._view.state.items() if key not in self._arming}
             try:
-                await asyncio.to_thread(self._files.save, state)
+                await asyncio.to_thread(self._files.save, state, self._files.turn())
             except OSError as error:
                 problem = f"{self._files.state_path} cannot be written: {error.strerror or error}"
                 if problem != self._save_problem:

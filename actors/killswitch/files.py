@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.disk import StateFileError, move_aside, read_whole, replace_whole
+from actors.disk import StateFileError, Turn, read_whole, replace_whole
 from pipelines.guardrails import kill_switch
 from pipelines.guardrails.kill_switch import Key, KillStateError, Switch, Triggered
 
@@ -50,24 +50,28 @@ class KillFiles:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.trigger_path.mkdir(mode=0o700, exist_ok=True)
 
-    def load(self, at: float) -> dict[Key, Switch]:
-        """The saved state; nothing saved yet is the empty state, a state that cannot be read the node's switch."""
+    def turn(self) -> Turn:
+        """A turn at the saved state, behind all that were made before. To be made on the loop."""
+        return Turn(self.state_path)
+
+    def load(self, at: float, turn: Turn) -> dict[Key, Switch]:
+        """The saved state; nothing saved yet is the empty state, a state that cannot be read the node's switch. What a
+        killed board with an earlier turn is still writing is not written any more."""
         try:
-            text = read_whole(self.state_path, MAX_STATE_BYTES)
+            text = read_whole(self.state_path, MAX_STATE_BYTES, turn)
             return {} if text is None else kill_switch.parse(text)
         except (OSError, StateFileError, KillStateError) as error:
             self._unreadable = True
             switch = kill_switch.unreadable(f"{self.state_path}: {error}", at)
             return {switch.key: switch}
 
-    def save(self, triggered: Triggered) -> None:
+    def save(self, triggered: Triggered, turn: Turn) -> None:
         """Replaces the saved state as one step: after a crash or power cut the file holds the old state or the new one.
 
         A state that could not be read is kept beside it as `kill_switches.json.unreadable`.
         """
-        if self._unreadable and self.state_path.exists():
-            move_aside(self.state_path)
-        replace_whole(self.state_path, kill_switch.serialise(triggered).encode("ascii"))
+        content = kill_switch.serialise(triggered).encode("ascii")
+        replace_whole(self.state_path, content, turn, keep_former=self._unreadable)
         self._unreadable = False
 
     def triggers(self) -> TriggerFiles:

@@ -35,7 +35,7 @@ class PatternDatabase(Actor):
 
     async def on_start(self) -> None:
         try:
-            self._patterns = await asyncio.to_thread(self._file.load)
+            self._patterns = await asyncio.to_thread(self._file.load, self._file.turn())
         except patterns.UnreadablePatternsError as error:
             await self._set_aside(str(error))
 
@@ -67,7 +67,7 @@ class PatternDatabase(Actor):
     async def _save(self) -> bool:
         number = self._learned
         try:
-            await asyncio.to_thread(self._file.save, number, self._patterns)
+            await asyncio.to_thread(self._file.save, self._patterns, self._file.turn())
         except OSError as error:
             self.kernel.events.publish(PatternsUnsaved(str(self._file.path), str(error)))
             return False
@@ -76,7 +76,7 @@ class PatternDatabase(Actor):
 
     async def _set_aside(self, reason: str) -> None:
         try:
-            kept = await asyncio.to_thread(self._file.set_aside)
+            kept = await asyncio.to_thread(self._file.set_aside, self._file.turn())
         except OSError as error:
             reason = f"unreadable ({reason}) and cannot be moved: {error}"
             self.kernel.events.publish(PatternsUnsaved(str(self._file.path), reason))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.disk import StateFileError, move_aside, read_whole, replace_whole
+from actors.disk import StateFileError, Turn, move_aside, read_whole, replace_whole
 from pipelines.recovery import Experience, Strategy
 
 Key = tuple[str, str, Strategy]
@@ -57,43 +56,38 @@ def parse_patterns(text: bytes) -> dict[Key, Experience]:
 
 
 class PatternFile:
-    """The file at `path`. A write that was given up may still run on its thread: a later state is never replaced by an
-    earlier one."""
+    """The file at `path`. A write that was given up may still run on its thread: what was read or written later is
+    never replaced by it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
-        self._newest = 0
 
-    def load(self) -> dict[Key, Experience]:
+    def turn(self) -> Turn:
+        """A turn at the file, behind all that were made before. To be made on the loop."""
+        return Turn(self.path)
+
+    def load(self, turn: Turn) -> dict[Key, Experience]:
         """The saved patterns; none when there is no file. Raises `UnreadablePatternsError`."""
         try:
-            text = read_whole(self.path, MAX_FILE_BYTES)
+            text = read_whole(self.path, MAX_FILE_BYTES, turn)
         except (OSError, StateFileError) as error:
             raise UnreadablePatternsError(str(error)) from error
         return {} if text is None else parse_patterns(text)
 
-    def save(self, number: int, patterns: dict[Key, Experience]) -> None:
-        """Replaces the file by state number `number`, unless a later one stands: after a crash it holds one of the two.
-
-        Raises `OSError`.
-        """
+    def save(self, patterns: dict[Key, Experience], turn: Turn) -> None:
+        """Replaces the file as one step: after a crash it holds the old state or the new one. Raises `OSError`."""
         rows = [
             _Pattern(
                 step_type=key[0], error_code=key[1], strategy=key[2], successes=seen.successes, attempts=seen.attempts
             )
             for key, seen in patterns.items()
         ]
-        text = _File(patterns=rows).model_dump_json(indent=1)
-        with self._lock:
-            if number > self._newest:
-                self._replace(text)
-                self._newest = number
+        self._replace(_File(patterns=rows).model_dump_json(indent=1), turn)
 
-    def set_aside(self) -> Path:
+    def set_aside(self, turn: Turn) -> Path:
         """Moves an unreadable file out of the way, to the first free `.unreadable` name. Raises `OSError`."""
-        return move_aside(self.path)
+        return move_aside(self.path, turn)
 
-    def _replace(self, text: str) -> None:
+    def _replace(self, text: str, turn: Turn) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_whole(self.path, text.encode("utf-8"))
+        replace_whole(self.path, text.encode("utf-8"), turn)

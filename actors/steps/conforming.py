@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -13,7 +14,7 @@ from actors.steps.asking import result_of
 from actors.steps.context import StepContext
 from actors.steps.errors import AnswerMisfitError
 from pipelines.execution import Spending
-from pipelines.extraction import NoJsonError, parse_json_answer, validate_against
+from pipelines.extraction import NoJsonError, checks_prepared, parse_json_answer, prepare_checks, validate_against
 
 _LONGEST_QUOTE = 4_000
 _MISFITS = frozenset({"malformed_data", "schema_mismatch"})
@@ -42,6 +43,8 @@ async def ask_conforming(
             continue
         result = result_of(answer)
         spent.add(result)
+        if not checks_prepared():  # by a provider otherwise, which a kept answer did without
+            await asyncio.to_thread(prepare_checks)
         data, problems = _checked(schema, answer)
         if answer.data is None or problems:
             context.judge(fits=not problems)

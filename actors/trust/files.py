@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actors.disk import StateFileError, move_aside, read_whole, replace_whole
+from actors.disk import StateFileError, Turn, move_aside, read_whole, replace_whole
 from pipelines.guardrails.trust_state import TrustState, TrustStateError, parse, serialise
 
 STATE_FILE = "trust.json"
@@ -17,18 +17,22 @@ class TrustFile:
     def __init__(self, state_dir: str | Path) -> None:
         self.path = Path(state_dir) / STATE_FILE
 
-    def load(self) -> TrustState:
+    def turn(self) -> Turn:
+        """A turn at the file, behind all that were made before. To be made on the loop."""
+        return Turn(self.path)
+
+    def load(self, turn: Turn) -> TrustState:
         """What was saved; nothing yet is the empty state. Raises `TrustStateError`, too."""
         try:
-            text = read_whole(self.path, MOST_BYTES)
+            text = read_whole(self.path, MOST_BYTES, turn)
         except StateFileError as error:
             raise TrustStateError(str(error)) from error
         return TrustState() if text is None else parse(text)
 
-    def move_aside(self) -> Path:
+    def move_aside(self, turn: Turn) -> Path:
         """Keeps a state that cannot be understood beside the new one; the path it has now."""
-        return move_aside(self.path)
+        return move_aside(self.path, turn)
 
-    def save(self, state: TrustState) -> None:
+    def save(self, state: TrustState, turn: Turn) -> None:
         """Replaces the state as one step: after a crash or power cut the file holds the old one or the new one."""
-        replace_whole(self.path, serialise(state).encode("ascii"))
+        replace_whole(self.path, serialise(state).encode("ascii"), turn)

@@ -79,7 +79,7 @@ class TrustLedger(Actor):
     async def on_start(self) -> None:
         """Reads what an earlier node left."""
         try:
-            state = await asyncio.to_thread(self._file.load)
+            state = await asyncio.to_thread(self._file.load, self._file.turn())
         except (OSError, TrustStateError) as error:
             state = TrustState()
             await self._set_aside(error)
@@ -95,7 +95,7 @@ class TrustLedger(Actor):
             await asyncio.wait({self._saving})  # or the older state that it writes could be the last
         if self._version != self._saved:
             with contextlib.suppress(OSError):  # published already, and there is no later moment to try again
-                await asyncio.to_thread(self._file.save, self._state())
+                await asyncio.to_thread(self._file.save, self._state(), self._file.turn())
 
     def on_receive(self, message: Any) -> Any:
         """See the messages."""
@@ -247,7 +247,7 @@ class TrustLedger(Actor):
         while self._saved != self._version:
             version, state = self._version, self._state()
             try:
-                await asyncio.to_thread(self._file.save, state)
+                await asyncio.to_thread(self._file.save, state, self._file.turn())
             except OSError as error:
                 problem = f"{self._file.path} cannot be written: {error.strerror or error}"
                 if problem != self._problem:
@@ -259,5 +259,5 @@ class TrustLedger(Actor):
     async def _set_aside(self, error: Exception) -> None:
         aside = self._file.path
         with contextlib.suppress(OSError):
-            aside = await asyncio.to_thread(self._file.move_aside)
+            aside = await asyncio.to_thread(self._file.move_aside, self._file.turn())
         self.kernel.events.publish(TrustStateUnreadable(str(self._file.path), str(error), str(aside)))

@@ -21,6 +21,7 @@ from runtime.gateway.endpoint import Desk
 from runtime.gateway.guard import peer_of
 from runtime.gateway.guarding import tenant_of
 from runtime.gateway.problems import ApiError
+from runtime.gateway.recorded import recorded
 from runtime.gateway.roles import Role
 from runtime.gateway.run_history import history_of
 from runtime.gateway.runs import RunEndpoints, find_run
@@ -162,7 +163,7 @@ class RerunEndpoints:
 
     async def _record(self, request: Request) -> RunRecord:
         run_id = request.path_params["run_id"]
-        record: RunRecord | None = await self._desk.call("journal", LoadRun(run_id, whole=False))
+        record: RunRecord | None = await recorded(self._desk, "journal", LoadRun(run_id, whole=False))
         if record is None:
             await find_run(self._desk, run_id)  # says that there is none
             raise ApiError(404, "no_such_run", f"no run {run_id!r} is known.")

@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from actors.journal import KeptText, ReadText
 from runtime.gateway.endpoint import Desk
 from runtime.gateway.problems import ApiError
+from runtime.gateway.recorded import recorded
 from runtime.gateway.runs import ENDED, find_run
 
 PIECE: Final = 1 << 20
@@ -39,7 +40,7 @@ class ResultEndpoints:
         return await self._stream(run_id, None)
 
     async def _stream(self, run_id: str, step: str | None) -> Response:
-        first: KeptText | None = await self._desk.call("journal", ReadText(run_id, step, 0, PIECE))
+        first: KeptText | None = await recorded(self._desk, "journal", ReadText(run_id, step, 0, PIECE))
         if first is None:
             await find_run(self._desk, run_id)
             known = f"GET /v1/runs/{run_id} lists the steps that have one"
@@ -51,7 +52,7 @@ class ResultEndpoints:
         yield first.part
         at = len(first.part)
         while at < first.size_bytes:
-            read: KeptText | None = await self._desk.call("journal", ReadText(run_id, step, at, PIECE))
+            read: KeptText | None = await recorded(self._desk, "journal", ReadText(run_id, step, at, PIECE))
             if read is None or not read.part:
                 return  # shorter than announced: the server cuts the connection, and the client sees it
             yield read.part

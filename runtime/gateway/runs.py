@@ -26,6 +26,7 @@ from runtime.gateway.guard import peer_of
 from runtime.gateway.guarding import Doorman, tenant_of
 from runtime.gateway.large_values import outcome_answer
 from runtime.gateway.problems import ApiError
+from runtime.gateway.recorded import recorded
 from runtime.gateway.roles import Role
 from runtime.gateway.schemas import SubmitBody, ValidateBody
 from runtime.gateway.wire import WireResponse, to_wire
@@ -96,7 +97,7 @@ class RunEndpoints:
     async def list(self, request: Request) -> Response:
         """GET /v1/runs?limit=N: the newest runs first."""
         limit = whole_number(request, "limit", 100, 10_000)
-        return WireResponse({"runs": shown(request, await self._desk.call("runs", ListRuns(limit)))})
+        return WireResponse({"runs": shown(request, await recorded(self._desk, "runs", ListRuns(limit)))})
 
     async def get(self, request: Request) -> Response:
         """GET /v1/runs/{id}."""
@@ -170,7 +171,7 @@ class RunEndpoints:
     async def _is_known(self, idempotency_key: str | None) -> bool:
         if idempotency_key is None:
             return False
-        return await self._desk.call("journal", FindRun(idempotency_key)) is not None
+        return await recorded(self._desk, "journal", FindRun(idempotency_key)) is not None
 
     async def guard(self, request: Request, pipeline: Pipeline, inputs: Mapping[str, JsonValue], tenant: str) -> None:
         """Refuses what the guardrails of the pipeline's maturity forbid before a run."""
@@ -187,11 +188,11 @@ def _not_valid(found: Sequence[object]) -> Response:
 
 
 async def find_run(desk: Desk, run_id: str) -> dict[str, Any]:
-    """What is known of a run. Raises `NoSuchRunError`, and as `Desk.loading_turn` does."""
+    """What is known of a run. Raises `NoSuchRunError`, and as `Desk.loading_turn` and `recorded` do."""
     async with desk.loading_turn():
         return await _known(desk, run_id)
 
 
 async def _known(desk: Desk, run_id: str) -> dict[str, Any]:
-    known: dict[str, Any] = to_wire(await desk.call("runs", GetRun(run_id)))
+    known: dict[str, Any] = to_wire(await recorded(desk, "runs", GetRun(run_id)))
     return known

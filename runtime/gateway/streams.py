@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from actors.journal import JournalError
 from actors.kernel import KernelError
 from actors.runs import TERMINAL_KINDS, RunError, RunEvent, RunEvents
 from runtime.gateway.content import without_content
 from runtime.gateway.endpoint import Desk
 from runtime.gateway.guard import peer_of
+from runtime.gateway.problems import ApiError
 from runtime.gateway.runs import ENDED, find_run
 from runtime.gateway.wire import encode, to_wire
 
@@ -73,9 +76,10 @@ class EventStream:
     async def _ended(self, run_id: str, sees: bool) -> str | None:
         """The last event of a run that ended before anybody here listened."""
         try:
-            known = await find_run(self._desk, run_id)
-        except (RunError, KernelError):
-            return None  # whoever knows is restarting; the next heartbeat asks again
+            async with asyncio.timeout(self._heartbeat_s):  # or a journal that hangs would silence the stream
+                known = await find_run(self._desk, run_id)
+        except (RunError, JournalError, KernelError, ApiError, TimeoutError):
+            return None  # whoever knows is restarting, or does not answer; the next heartbeat asks again
         status = str(known.get("status"))
         if status not in ENDED:
             return None

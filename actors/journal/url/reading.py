@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from actors.journal.errors import damaged, lost
 from actors.journal.json_text import from_json
 from actors.journal.large import Stored
-from actors.journal.lost import whole_or_lost
+from actors.journal.lost import name_of, whole_or_lost
 from actors.journal.records import KeptText, RunRecord, RunSummary, StepRecord
 from actors.journal.url.tables import blobs, runs, steps
 
@@ -75,11 +75,11 @@ def kept_text(connection: Connection, run_id: str, step: str | None, at: int, le
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    stored = _stored(row[1])
+    stored = Stored.of_note(row[1])
     if stored is None:
         text = row[0].encode()
         return KeptText(len(text), hashlib.sha256(text).hexdigest(), text[at : at + length])
-    what = f"the outcome of run {run_id!r}" if step is None else _what(run_id, step)
+    what = name_of(run_id, step)
     if at == 0:
         return KeptText(stored.size_bytes, stored.sha256, body_of(connection, stored, what)[:length])
     part: bytes | None = connection.scalar(
@@ -104,7 +104,7 @@ def _run(
     connection: Connection, row: Any, found: dict[str, StepRecord], whole: bool, definitions: dict[str, JsonValue]
 ) -> RunRecord:
     """`definitions` are those read already, by their text."""
-    stored = _stored(row.stored)
+    stored = Stored.of_note(row.stored)
     text: str = row.definition
     if text not in definitions:
         definitions[text] = from_json(text)
@@ -117,7 +117,7 @@ def _run(
         meta=from_json(row.meta),
         status=row.status,
         steps=found,
-        outcome=_value(connection, row.outcome, stored, whole, lambda: f"the outcome of run {row.run_id!r}"),
+        outcome=_value(connection, row.outcome, stored, whole, lambda: name_of(row.run_id, None)),
         idempotency_key=row.idempotency_key,
         opened_at=row.opened_at,
         closed_at=row.closed_at,
@@ -128,8 +128,8 @@ def _run(
 def _record(connection: Connection, row: Any, whole: bool) -> StepRecord:
     """A row of `_STEP`."""
     run_id, step, attempt, status, result, at, note = row
-    stored = _stored(note)
-    value = _value(connection, result, stored, whole, lambda: _what(run_id, step))
+    stored = Stored.of_note(note)
+    value = _value(connection, result, stored, whole, lambda: name_of(run_id, step))
     return StepRecord(run_id, step, attempt, status, value, at, stored)
 
 
@@ -140,11 +140,3 @@ def _value(connection: Connection, text: str, stored: Stored | None, whole: bool
         return whole_or_lost(lambda: body_of(connection, stored, what()), text)
     known = from_json(text)
     return None if known is None else known["fields"]
-
-
-def _stored(note: str | None) -> Stored | None:
-    return None if note is None else Stored.of_facts(from_json(note))
-
-
-def _what(run_id: str, step: str) -> str:
-    return f"the result of step {step!r} of run {run_id!r}"

@@ -23,10 +23,12 @@ from actors.breakers import (
     OrderBreaker,
 )
 from actors.breakers.files import BreakerFile
+from actors.disk import Turn
 from actors.kernel import Kernel, ManualClock
 from pipelines.guardrails.breaker import BreakerPolicy, Verdict
 from pipelines.guardrails.breaker_panel import BreakerChanged, BreakerOpen, BreakerPanel
 from pipelines.guardrails.breaker_rules import BreakerError, BreakerKind, BreakerRules
+from tests.disk_for_tests import HeldSave
 from tests.support import run
 
 RULES = BreakerRules(provider={"": BreakerPolicy(size=4, min_calls=2, open_s=30)}, quality=BreakerPolicy())
@@ -181,7 +183,7 @@ def test_an_order_that_the_disk_does_not_take_within_its_time_says_so(
 ) -> None:
     stuck = threading.Event()
 
-    def hang(_file: BreakerFile, _kept: Any) -> None:
+    def hang(_file: BreakerFile, _kept: Any, _turn: Turn) -> None:
         stuck.wait(10)
 
     async def main() -> None:
@@ -242,14 +244,14 @@ def test_a_save_that_is_under_way_as_the_desk_stops_is_not_written_over_the_late
 ) -> None:
     save, reached, later, written = BreakerFile.save, threading.Event(), threading.Event(), threading.Event()
 
-    def slow_at_first(file: BreakerFile, kept: Any) -> None:
+    def slow_at_first(file: BreakerFile, kept: Any, turn: Turn) -> None:
         if reached.is_set():
-            save(file, kept)
+            save(file, kept, turn)
             later.set()
         else:
             reached.set()
             later.wait(0.3)  # for one that does not wait for this
-            save(file, kept)
+            save(file, kept, turn)
             written.set()
 
     monkeypatch.setattr(BreakerFile, "save", slow_at_first)
@@ -267,5 +269,29 @@ def test_a_save_that_is_under_way_as_the_desk_stops_is_not_written_over_the_late
         async with node(tmp_path) as second:
             states = {each.name: each.state for each in (await second.now()).breakers}
             assert states.get("provider:other") == "forced_open"
+
+    run(main())
+
+
+def test_an_order_that_a_killed_desk_had_under_way_is_not_written_over_the_next_desks_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        disk = HeldSave(monkeypatch, BreakerFile)
+        async with node(tmp_path) as it:
+            disk.hold()
+            it.desk.tell(OrderBreaker("open", "provider:vendor", "because", "ann"))
+            await disk.entered()
+            it.desk.kill()
+            await it.desk.wait_exit()
+            await it.start_desk()
+            assert (await it.order("reset")).unsaved == ""
+            await it.order("open", "provider:other")
+            await disk.let_go()
+            it.desk.kill()
+        async with node(tmp_path) as it:
+            states = {each.name: each.state for each in (await it.now()).breakers}
+            assert states.get("provider:vendor", "closed") == "closed"
+            assert states["provider:other"] == "forced_open"
 
     run(main())

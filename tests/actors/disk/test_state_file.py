@@ -67,3 +67,42 @@ def test_a_file_moved_aside_never_takes_the_place_of_an_earlier_one(tmp_path: Pa
         "state.json.unreadable.3",
     ]
     assert (tmp_path / "state.json.unreadable").read_text() == "0"
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_a_damaged_file_is_kept_beside_the_new_one_and_there_is_a_file_at_every_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    path = tmp_path / "state.json"
+    path.write_bytes(b"damaged")
+    there: list[bool] = []
+    replace = Path.replace
+
+    def watched(source: Path, target: Path) -> Path:
+        there.append(path.exists())
+        return replace(source, target)
+
+    def refused(_self: Path, _target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "replace", watched)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", refused)
+    replace_whole(path, b"new", keep_former=True)
+    assert (path.read_bytes(), (tmp_path / "state.json.unreadable").read_bytes()) == (b"new", b"damaged")
+    assert names(tmp_path) == ["state.json", "state.json.unreadable"]
+    if links:
+        assert there == [True]
+
+
+def test_keeping_what_was_there_needs_nothing_to_be_there(tmp_path: Path) -> None:
+    replace_whole(tmp_path / "state.json", b"new", keep_former=True)
+    assert names(tmp_path) == ["state.json"]
+
+
+def test_a_directory_in_the_files_place_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.mkdir()
+    replace_whole(path, b"new", keep_former=True)
+    assert path.read_bytes() == b"new"
+    assert (tmp_path / "state.json.unreadable").is_dir()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actors.disk import SupersededError
 from actors.evolution import (
     AwaitEvolution,
     BreedingDesk,
@@ -26,6 +28,8 @@ from actors.evolution import (
     TooManyEvolutionsError,
     chamber_name,
 )
+from actors.evolution import ledger as ledger_module
+from actors.evolution.errors import LedgerError
 from actors.evolution.ledger import read
 from actors.evolution.progress import replayed, state_of
 from actors.kernel import ActorRef, ActorStarted, Kernel
@@ -188,6 +192,40 @@ def test_killed_organisms_and_a_killed_chamber_change_nothing(tmp_path: Path) ->
     rough = run(in_world(tmp_path / "rough", sabotaged), 40)
     assert (rough.status, rough.best_id) == ("succeeded", calm.best_id)
     assert ledger_of(tmp_path / "rough").read_bytes() == ledger_of(tmp_path / "calm").read_bytes()
+
+
+def test_lines_that_a_killed_chamber_had_still_to_write_are_not_written_behind_its_successors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = run(in_world(tmp_path / "calm", lambda kernel: evolve(kernel, order(seed=3))), 30)
+    append, gate, entered, refused = ledger_module.append, threading.Event(), threading.Event(), threading.Event()
+
+    def held_once(path: Path, lines: Any, turn: Any = None) -> None:
+        if entered.is_set() or lines[-1]["kind"] != "generation":
+            append(path, lines, turn)
+            return
+        entered.set()
+        assert gate.wait(30)
+        try:
+            append(path, lines, turn)
+        except LedgerError as error:
+            assert isinstance(error.__cause__, SupersededError)
+            refused.set()
+            raise
+
+    async def cut_off(kernel: Kernel) -> EvolutionState:
+        evolution = asyncio.create_task(evolve(kernel, order(seed=3)))
+        assert await asyncio.to_thread(entered.wait, 10)
+        kernel.ref(chamber_name("e1")).kill()
+        state = await evolution
+        gate.set()
+        assert await asyncio.to_thread(refused.wait, 10)
+        return state
+
+    monkeypatch.setattr(ledger_module, "append", held_once)
+    state = run(in_world(tmp_path / "cut", cut_off), 40)
+    assert (state.status, state.best_id) == ("succeeded", calm.best_id)
+    assert ledger_of(tmp_path / "cut").read_bytes() == ledger_of(tmp_path / "calm").read_bytes()
 
 
 def test_after_a_restart_of_the_node_an_unfinished_evolution_goes_on_to_the_same_end(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from actors.disk import Turn
 from actors.kernel import Actor, ActorRef, Kernel, ManualClock
 from actors.killswitch import (
     ArmSwitch,
@@ -36,6 +37,7 @@ from actors.killswitch import (
 )
 from pipelines.guardrails import InvalidSwitchError, Level, NotTriggeredError
 from pipelines.guardrails.kill_switch import label
+from tests.disk_for_tests import HeldSave
 from tests.support import run
 
 
@@ -339,12 +341,12 @@ class BrokenDisk:
         self.entered = threading.Event()
         save = KillFiles.save
 
-        def guarded(files: KillFiles, triggered: Any) -> None:
+        def guarded(files: KillFiles, triggered: Any, turn: Turn) -> None:
             self.entered.set()
             assert self.gate.wait(5.0)
             if self.fails:
                 raise OSError(28, "No space left on device")
-            save(files, triggered)
+            save(files, triggered, turn)
 
         monkeypatch.setattr(KillFiles, "save", guarded)
 
@@ -395,15 +397,15 @@ def test_a_save_that_is_under_way_as_the_board_stops_is_not_written_over_the_lat
     save, slow, later = KillFiles.save, threading.Event(), threading.Event()
     reached, written = threading.Event(), threading.Event()
 
-    def slow_once(files: KillFiles, triggered: Any) -> None:
+    def slow_once(files: KillFiles, triggered: Any, turn: Turn) -> None:
         if slow.is_set():
             slow.clear()
             reached.set()
             later.wait(0.3)  # for one that does not wait for this
-            save(files, triggered)
+            save(files, triggered, turn)
             written.set()
         else:
-            save(files, triggered)
+            save(files, triggered, turn)
             later.set()
 
     monkeypatch.setattr(KillFiles, "save", slow_once)
@@ -421,6 +423,37 @@ def test_a_save_that_is_under_way_as_the_board_stops_is_not_written_over_the_lat
             assert await asyncio.to_thread(written.wait, 5.0)
         async with node(tmp_path) as n:
             assert "node" in [s.level for s in n.view.triggered]
+
+    run(main())
+
+
+@pytest.mark.parametrize("triggers", [0, 1], ids=["an idle life", "a life that saves"])
+@pytest.mark.parametrize("damaged", [False, True], ids=["as written", "damaged"])
+def test_an_arming_that_a_killed_board_had_under_way_never_reaches_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, triggers: int, damaged: bool
+) -> None:
+    if damaged:
+        (tmp_path / "kill_switches.json").write_bytes(b"damaged")
+
+    async def main() -> None:
+        disk = HeldSave(monkeypatch, KillFiles)
+        async with node(tmp_path) as n:
+            if not damaged:
+                await n.board.call(TriggerSwitch("node", "", "r", "w"))
+            disk.hold()
+            n.board.tell(ArmSwitch("node"))
+            await disk.entered()
+            n.board.kill()
+            await n.board.wait_exit()
+            await n.start_board()
+            for number in range(triggers):
+                assert (await n.board.call(TriggerSwitch("pipeline", f"p{number}"))).saved
+            await disk.let_go()
+            assert n.view.blocked() is not None
+            n.board.kill()
+        async with node(tmp_path) as n:
+            assert n.view.blocked() is not None
+            assert len(n.view.triggered) == 1 + triggers
 
     run(main())
 

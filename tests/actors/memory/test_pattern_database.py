@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from actors.disk import Turn
 from actors.kernel import Kernel
 from actors.memory import PatternDatabase, PatternsSetAside, PatternsUnsaved, Recall, Remember
 from actors.memory.patterns import MAX_PATTERNS, PatternFile, counted
-from pipelines.recovery import Experience
+from pipelines.recovery import Experience, Strategy
+from tests.disk_for_tests import HeldSave
 from tests.support import run
 
 
@@ -74,7 +76,7 @@ def test_a_write_left_behind_by_a_killed_memory_does_not_mix_with_its_successors
     used: list[str] = []
 
     class Watched(PatternFile):
-        def _replace(self, text: str) -> None:
+        def _replace(self, text: str, turn: Turn) -> None:
             before = set(tmp_path.iterdir())
 
             def look(_descriptor: int) -> None:
@@ -82,12 +84,34 @@ def test_a_write_left_behind_by_a_killed_memory_does_not_mix_with_its_successors
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(os, "fsync", look)
-                super()._replace(text)
+                super()._replace(text, turn)
 
     for _ in range(2):
-        Watched(path).save(1, {("a", "b", "other_provider"): Experience(1, 1)})
+        Watched(path).save({("a", "b", "other_provider"): Experience(1, 1)}, Turn(path))
         path.unlink()
     assert len(set(used)) == 2
+
+
+def test_a_write_that_a_killed_memory_had_under_way_is_not_written_over_its_successors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> dict[Strategy, Experience]:
+        disk = HeldSave(monkeypatch, PatternFile)
+        kernel = Kernel()
+        killed = await kernel.spawn(PatternDatabase, tmp_path, name="memory")
+        disk.hold()
+        killed.tell(Remember("a", "b", "other_provider", False))
+        await disk.entered()
+        killed.kill()
+        await killed.wait_exit()
+        memory = await kernel.spawn(PatternDatabase, tmp_path, name="memory")
+        await memory.call(Remember("a", "b", "other_provider", True))
+        await memory.stop()
+        await disk.let_go()
+        await kernel.shutdown()
+        return await spoken_to(tmp_path, Recall("a", "b"))
+
+    assert run(main()) == {"other_provider": Experience(1, 1)}
 
 
 def test_the_memory_is_bounded_and_forgets_what_was_touched_longest_ago() -> None:

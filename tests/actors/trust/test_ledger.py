@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from actors.disk import Turn
 from actors.journal import Journal, MemoryStore
 from actors.kernel import ActorRef, Kernel, ManualClock
 from actors.trust import (
@@ -29,6 +30,7 @@ from actors.trust.files import TrustFile
 from pipelines.guardrails.trust import TrustError, TrustGiven
 from pipelines.guardrails.trust_state import TrustState
 from tests.actors_for_tests import events_of, until
+from tests.disk_for_tests import HeldSave
 from tests.support import run
 
 PATTERN = "release/ask@abc"
@@ -183,10 +185,10 @@ def test_a_threshold_that_was_refused_is_not_on_the_disk_either_when_another_sav
 ) -> None:
     save, fails = TrustFile.save, [True]
 
-    def guarded(file: TrustFile, state: TrustState) -> None:
+    def guarded(file: TrustFile, state: TrustState, turn: Turn) -> None:
         if fails and fails.pop():
             raise OSError(28, "No space left on device")
-        save(file, state)
+        save(file, state, turn)
 
     async def main() -> None:
         monkeypatch.setattr(TrustFile, "save", guarded)
@@ -216,14 +218,14 @@ def test_a_save_that_is_under_way_as_the_ledger_stops_is_not_written_over_the_la
 ) -> None:
     save, reached, later, written = TrustFile.save, threading.Event(), threading.Event(), threading.Event()
 
-    def slow_at_first(file: TrustFile, state: TrustState) -> None:
+    def slow_at_first(file: TrustFile, state: TrustState, turn: Turn) -> None:
         if reached.is_set():
-            save(file, state)
+            save(file, state, turn)
             later.set()
         else:
             reached.set()
             later.wait(0.3)  # for one that does not wait for this
-            save(file, state)
+            save(file, state, turn)
             written.set()
 
     monkeypatch.setattr(TrustFile, "save", slow_at_first)
@@ -239,5 +241,30 @@ def test_a_save_that_is_under_way_as_the_ledger_stops_is_not_written_over_the_la
         async with ledger(tmp_path) as (_, ref):
             (line,) = (await ref.call(ListTrust())).patterns
             assert (line.approvals, line.rejections) == (1, 1)
+
+    run(main())
+
+
+@pytest.mark.parametrize("saves", [False, True], ids=["an idle life", "a life that saves"])
+def test_a_threshold_that_a_killed_ledger_had_under_way_never_reaches_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: bool
+) -> None:
+    async def main() -> None:
+        disk = HeldSave(monkeypatch, TrustFile)
+        async with ledger(tmp_path) as (kernel, ref):
+            disk.hold()
+            ref.tell(SetTrust("release", 0.9, "never answered", "ann"))
+            await disk.entered()
+            ref.kill()
+            await ref.wait_exit()
+            again = await kernel.spawn(TrustLedger, tmp_path, name="trust")
+            if saves:
+                await answers(again, "n")
+            await disk.let_go()
+            again.kill()
+        async with ledger(tmp_path) as (_, ref):
+            known = await ref.call(ListTrust())
+            assert known.rules == ()
+            assert [each.rejections for each in known.patterns] == [1] * saves
 
     run(main())
