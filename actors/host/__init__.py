@@ -5,7 +5,7 @@ core_binder     the actor that measures, and binds the threads
 heap_keeper     the actor that tells Python's garbage collector how much is in use
 """
 
-from actors.host.core_binder import BoundTo, CoreBinder
+from actors.host.core_binder import CoreBinder
 from actors.host.heap_keeper import HeapKeeper
 
-__all__ = ["BoundTo", "CoreBinder", "HeapKeeper"]
+__all__ = ["CoreBinder", "HeapKeeper"]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec.structs import astuple
 
 from actors.host.placement import Placement, Sample
 from actors.kernel import Actor
@@ -26,10 +26,6 @@ INTERVAL_S = 0.25
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")
 _STAT = Path("/proc/thread-self/stat")
 _PROCESSOR = 36  # the 39th field of proc(5), counted behind the name, which is the second
-
-
-class BoundTo(Struct, frozen=True):
-    """A question: the numbers of the cores that the loop's thread may run on, as a tuple."""
 
 
 class _Tick:
@@ -64,8 +60,9 @@ def core_now() -> int | None:
 
 
 class CoreBinder(Actor):
-    """Answers `BoundTo`. `wanted` False: it leaves the threads alone; so it does from the moment on in which somebody
-    else has chosen other cores for the loop's thread. `count` gives the counters of the calling thread."""
+    """Answers nothing; `kernel.cores` says where the threads are. `wanted` False: it leaves them alone; so it does from
+    the moment on in which somebody else has chosen other cores for the loop's thread. `count` gives the counters of the
+    calling thread."""
 
     def __init__(self, wanted: bool = True, count: Callable[[], Sample | None] = counters) -> None:
         super().__init__()
@@ -84,12 +81,10 @@ class CoreBinder(Actor):
     def release(self) -> None:
         self._choose(self._given)
 
-    def on_receive(self, message: Any) -> tuple[int, ...] | None:
-        if isinstance(message, BoundTo):
-            return tuple(sorted(cores_here()))
+    def on_receive(self, message: Any) -> None:
         if cores_here() != self._chosen:
             self._given = self._chosen = self.kernel.cores = cores_here()
-            return None
+            return
         was, now = self._placement.shared, self._count()
         if now is not None:
             self._placement.decide(_between(self._last, now))
@@ -98,13 +93,14 @@ class CoreBinder(Actor):
             self._placement.give_up()
         if self._placement.shared != was:
             self._place()
-        self.tell_after(INTERVAL_S, _Tick())
-        return None
+        self.tell_after(INTERVAL_S, message)
 
     def _place(self) -> None:
-        core = core_now() if self._placement.shared else None
-        wished = self._given if core is None else frozenset({core})
-        if not self._choose(wished):
+        if not self._placement.shared:
+            self._choose(self._given)
+            return
+        core = core_now()
+        if core is None or not self._choose(frozenset({core})):
             self._placement.give_up()
 
     def _choose(self, cores: frozenset[int]) -> bool:
@@ -118,10 +114,4 @@ class CoreBinder(Actor):
 
 
 def _between(before: Sample, after: Sample) -> Sample:
-    return Sample(
-        wall_s=after.wall_s - before.wall_s,
-        loop_s=after.loop_s - before.loop_s,
-        process_s=after.process_s - before.process_s,
-        delayed_s=after.delayed_s - before.delayed_s,
-        switches=after.switches - before.switches,
-    )
+    return Sample(*(now - then for now, then in zip(astuple(after), astuple(before), strict=True)))

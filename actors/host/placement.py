@@ -8,10 +8,10 @@ they share one while work comes in small portions, and part where
 - one of the node's own threads works for long (a vacuum, a backup);
 - somebody else wants that core: the system may not move the node's threads to a free one while they are bound.
 
-The figures are from `bench/durable` on two cores, shared and apart (thread switches a second of the loop, its share of
-a core): one client 17,800 and 65 % shared, 3,900 and 58 % apart; ten 3,300 and 80 %, 1,000 and 74 %; fifty 700 and
-86 %, 280 and 85 % (over the socket 1,400 to 2,000, and 600 to 1,000); 5,000 at once 390 and 91 %, 370 and 92 %. Sharing
-spares 30 % of a step with one client and 15 % with ten; from fifty on it gains nothing, or costs up to a tenth.
+The figures are of the node of `bench/durable` on two cores, shared and apart (thread switches a second of the loop, its
+share of a core): one client 17,800 and 65 % shared, 3,900 and 58 % apart; ten 3,300 and 80 %, 1,000 and 74 %; fifty 700
+and 86 %, 280 and 85 % (over the socket 1,400 to 2,000, and 600 to 1,000); 3,000 at once 390 and 91 %, 370 and 92 %.
+Sharing spares 30 % of a step with one client and 15 % with ten; from fifty on it gains nothing, or costs up to a tenth.
 """
 
 from __future__ import annotations

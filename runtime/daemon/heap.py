@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 
-#: Net new objects before the youngest are looked at. A run at work has some 140 and leaves none that wait for a
+#: Net new objects before the youngest are looked at. A run at work has some 120 and leaves none that wait for a
 #: collection (a test holds that); neither does a request. So each look walks what is in use, to no avail: 0.3 µs an
 #: object, 0.15 s at this size, which is as long as anybody should wait for one.
 YOUNG = 500_000

@@ -41,7 +41,7 @@ from pipelines.guardrails.breaker_panel import BreakerPanel
 from runtime.metrics.calls import CallMetrics
 from runtime.metrics.flow import FlowMetrics
 from runtime.metrics.labels import UNKNOWN, BoundedLabel
-from runtime.metrics.live import LiveActors, LiveAudit, LiveCores, LiveSwitches
+from runtime.metrics.live import LiveActors, LiveAudit, LiveSwitches
 from runtime.metrics.money import MoneyMetrics
 from runtime.metrics.runs import RunMetrics
 
@@ -78,7 +78,11 @@ class NodeMetrics:
         self._flow = FlowMetrics(self.registry, self._provider, panel)
         self._money = MoneyMetrics(self.registry, budgets)
         self.registry.register(LiveActors(kernel, self._actor_class))
-        self.registry.register(LiveCores(kernel))
+        Gauge(
+            "evopipe_event_loop_cores",
+            "Cores that the event loop may run on; 1 while its threads share one.",
+            registry=self.registry,
+        ).set_function(lambda: len(kernel.cores))
         self.registry.register(LiveSwitches(view))
         self.registry.register(LiveAudit(audit or AuditBook()))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):

@@ -50,26 +50,6 @@ class LiveActors(Collector):
         )
 
 
-class LiveCores(Collector):
-    """On how many cores the loop's thread may run."""
-
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
-
-    def describe(self) -> Iterator[Metric]:
-        yield self._family()
-
-    def collect(self) -> Iterator[Metric]:
-        gauge = self._family()
-        gauge.add_metric([], len(self._kernel.cores))
-        yield gauge
-
-    def _family(self) -> GaugeMetricFamily:
-        return GaugeMetricFamily(
-            "evopipe_event_loop_cores", "Cores that the event loop may run on; 1 while its threads share one."
-        )
-
-
 class LiveSwitches(Collector):
     """1 for each triggered kill switch; the node's switch is always listed. Past `MAX_SWITCHES` names the rest of a
     level is counted under `other`."""

@@ -61,8 +61,7 @@ def test_what_others_set_meanwhile_is_what_is_added_to() -> None:
     async def main() -> None:
         kernel = Kernel(clock := ManualClock())
         keeper = await kernel.spawn(HeapKeeper)
-        young = gc.get_threshold()[0]
-        gc.set_threshold(young + 200_000, 7, 3)
+        gc.set_threshold(700_000, 7, 3)
         assert await counted(clock) == (700_000 + PER_ACTOR, 7, 3)
         keeper.kill()
         await settle()
